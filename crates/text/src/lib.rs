@@ -1,1 +1,18 @@
-//! stub
+//! Text before and after the network: normalisation, sentence splitting and subwords.
+//!
+//! Knows nothing of the network. Plain strings go in; ids, pieces and byte ranges come out. The same code
+//! runs natively and in the page; training a tokenizer is behind the feature `train`.
+
+mod error;
+mod normalize;
+mod sentences;
+mod tokenizer;
+#[cfg(feature = "train")]
+mod training;
+
+pub use error::TextError;
+pub use normalize::normalize;
+pub use sentences::split_sentences;
+pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
+#[cfg(feature = "train")]
+pub use training::{MIN_VOCAB, train};

@@ -1,0 +1,166 @@
+//! Subwords: byte pair encoding over both languages at once, read from and written to `tokenizer.json`.
+//!
+//! Spaces are marked with `▁` (Metaspace), so the pieces can be shown to a person; a character outside the
+//! alphabet falls back to its UTF-8 bytes, so that nothing is ever unknown.
+
+use std::ops::Range;
+
+use tokenizers::Tokenizer;
+
+use crate::{TextError, normalize};
+
+/// Fills up short sentences in a batch.
+pub const PAD: u32 = 0;
+/// Reserved for readers that want one; text never encodes to it.
+pub const UNK: u32 = 1;
+/// Begins the target side.
+pub const BOS: u32 = 2;
+/// Ends a sentence.
+pub const EOS: u32 = 3;
+
+pub(crate) const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
+
+/// The name the vocabulary gives to a byte: `<0x41>`.
+pub(crate) fn byte_token(byte: u8) -> String {
+    format!("<0x{byte:02X}>")
+}
+
+/// A sentence in subwords.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// One id per subword, without begin and end marks.
+    pub ids: Vec<u32>,
+    /// The subwords as a person may read them: `▁` for a space, `<0xE2>` for a lone byte.
+    pub pieces: Vec<String>,
+    /// For each subword its byte range in `normalize(text)`. The bytes of one fallen-back character share its range.
+    pub offsets: Vec<Range<usize>>,
+}
+
+/// Cuts text into the subwords a network was trained on, and joins them again.
+///
+/// `decode(encode(text)) == normalize(text)` for every text, including text that contains `<s>` or `</s>`:
+/// only the caller can add special ids.
+#[derive(Clone, Debug)]
+pub struct SubwordTokenizer {
+    inner: Tokenizer,
+    n_vocab: usize,
+}
+
+impl SubwordTokenizer {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When the bytes are not a tokenizer, a reserved id holds another token, ids have gaps, or a byte has no token.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
+        let inner = Tokenizer::from_bytes(bytes).map_err(|error| TextError::Malformed {
+            reason: error.to_string(),
+        })?;
+        Self::from_inner(inner)
+    }
+
+    pub(crate) fn from_inner(mut inner: Tokenizer) -> Result<Self, TextError> {
+        // Limits of length belong to the caller; a file that cuts or pads would lose words in silence.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(TextError::tokenizer)?;
+        inner.set_encode_special_tokens(true);
+        let n_vocab = inner.get_vocab_size(true);
+        for (id, wanted) in (0..).zip(SPECIALS) {
+            let found = inner.id_to_token(id);
+            if found.as_deref() != Some(wanted) {
+                return Err(TextError::SpecialToken { id, found, wanted });
+            }
+        }
+        if let Some(id) = (0..n_vocab as u32).find(|&id| inner.id_to_token(id).is_none()) {
+            return Err(TextError::IdMissing { id, n_vocab });
+        }
+        if let Some(token) = (0..=255)
+            .map(byte_token)
+            .find(|token| inner.token_to_id(token).is_none())
+        {
+            return Err(TextError::ByteMissing { token });
+        }
+        Ok(Self { inner, n_vocab })
+    }
+
+    /// The file to ship, as JSON.
+    ///
+    /// # Errors
+    /// When the `tokenizers` crate cannot write it.
+    pub fn to_json(&self) -> Result<String, TextError> {
+        self.inner.to_string(false).map_err(TextError::tokenizer)
+    }
+
+    /// How many ids there are, the four reserved ones included.
+    pub fn n_vocab(&self) -> usize {
+        self.n_vocab
+    }
+
+    /// Normalises `text` and cuts it into subwords.
+    ///
+    /// # Errors
+    /// When the `tokenizers` crate refuses, which a tokenizer made by [`crate::train`] never does.
+    pub fn encode(&self, text: &str) -> Result<Encoding, TextError> {
+        let encoding = self
+            .inner
+            .encode(normalize(text), false)
+            .map_err(TextError::tokenizer)?;
+        Ok(Encoding {
+            ids: encoding.get_ids().to_vec(),
+            pieces: encoding.get_tokens().to_vec(),
+            offsets: encoding
+                .get_offsets()
+                .iter()
+                .map(|&(start, end)| start..end)
+                .collect(),
+        })
+    }
+
+    /// Only the ids of [`Self::encode`], faster.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_ids(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        let encoding = self
+            .inner
+            .encode_fast(normalize(text), false)
+            .map_err(TextError::tokenizer)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Joins subwords to text. Reserved ids say nothing; bytes that are no UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// When an id is outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
+        self.check(ids)?;
+        let words: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| id as usize >= SPECIALS.len())
+            .collect();
+        self.inner
+            .decode(&words, false)
+            .map_err(TextError::tokenizer)
+    }
+
+    /// The printable form of each id; an id outside the vocabulary shows as `<id>`.
+    pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
+        ids.iter()
+            .map(|&id| {
+                self.inner
+                    .id_to_token(id)
+                    .unwrap_or_else(|| format!("<{id}>"))
+            })
+            .collect()
+    }
+
+    fn check(&self, ids: &[u32]) -> Result<(), TextError> {
+        match ids.iter().find(|&&id| id as usize >= self.n_vocab) {
+            Some(&id) => Err(TextError::IdOutOfVocab {
+                id,
+                n_vocab: self.n_vocab,
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Learning the subwords from text.
+
+use std::collections::HashSet;
+
+use tokenizers::decoders::byte_fallback::ByteFallback;
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::decoders::sequence::Sequence as DecoderSequence;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::split::Split;
+use tokenizers::{
+    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+    SplitDelimiterBehavior, Tokenizer, Trainer,
+};
+
+use crate::tokenizer::{SPECIALS, SubwordTokenizer, byte_token};
+use crate::{TextError, normalize};
+
+/// Characters with a token of their own; rarer ones are spelled in bytes.
+const MAX_ALPHABET: usize = 300;
+
+/// The smallest vocabulary [`train`] accepts: reserved ids, bytes and the alphabet.
+pub const MIN_VOCAB: usize = SPECIALS.len() + 256 + MAX_ALPHABET;
+
+/// Always in the alphabet, whatever the training text holds.
+const LETTERS: &str = "▁ !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\
+     ÀÂÆÇÈÉÊËÎÏÔŒÙÛÜŸàâæçèéêëîïôœùûüÿ«»“”–—…°€";
+
+/// No subword crosses these borders: a word with the space before it and, elided, its apostrophe (`▁l'`); one
+/// digit (numbers are copied digit by digit); a run of other signs.
+const BORDERS: &str = r"▁?[\p{L}\p{M}]+'?|▁?\p{N}|▁?[^\p{L}\p{M}\p{N}▁]+|▁+";
+
+/// Learns a vocabulary of at most `n_vocab` subwords from sentences of both languages.
+///
+/// Little text gives fewer subwords than asked for, never more.
+///
+/// # Errors
+/// When `n_vocab` is below [`MIN_VOCAB`] or the sentences hold no word.
+pub fn train<S>(
+    sentences: impl Iterator<Item = S> + Send,
+    n_vocab: usize,
+) -> Result<SubwordTokenizer, TextError>
+where
+    S: AsRef<str> + Send,
+{
+    if n_vocab < MIN_VOCAB {
+        return Err(TextError::VocabTooSmall {
+            wanted: n_vocab,
+            least: MIN_VOCAB,
+        });
+    }
+    let spaces = Metaspace::new('▁', PrependScheme::Always, false);
+    let borders = Split::new(
+        tokenizers::pre_tokenizers::split::SplitPattern::Regex(BORDERS.into()),
+        SplitDelimiterBehavior::Isolated,
+        false,
+    )
+    .map_err(TextError::tokenizer)?;
+    let cut = Sequence::new(vec![
+        PreTokenizerWrapper::Metaspace(spaces.clone()),
+        PreTokenizerWrapper::Split(borders),
+    ]);
+
+    // Bytes go in as the trainer's special tokens to get their ids, and are left out of the added tokens
+    // below, or the text `<0x41>` would become the byte itself.
+    let reserved = SPECIALS
+        .iter()
+        .map(|token| token.to_string())
+        .chain((0..=255).map(byte_token));
+    let mut trainer = BpeTrainer::builder()
+        .vocab_size(n_vocab)
+        .min_frequency(2)
+        .show_progress(false)
+        .special_tokens(
+            reserved
+                .map(|token| AddedToken::from(token, true))
+                .collect(),
+        )
+        .initial_alphabet(
+            LETTERS
+                .chars()
+                .filter(|&letter| letter != ' ')
+                .collect::<HashSet<_>>(),
+        )
+        .limit_alphabet(MAX_ALPHABET)
+        .build();
+    trainer
+        .feed(sentences, |sentence| {
+            let mut words = PreTokenizedString::from(normalize(sentence));
+            cut.pre_tokenize(&mut words)?;
+            let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
+            Ok(words
+                .into_iter()
+                .map(|(word, _, _)| word.to_owned())
+                .collect())
+        })
+        .map_err(TextError::tokenizer)?;
+    let mut model = BPE::default();
+    trainer.train(&mut model).map_err(TextError::tokenizer)?;
+    if trainer.get_word_count() == 0 {
+        return Err(TextError::NoText);
+    }
+    model.byte_fallback = true;
+    model.unk_token = Some("<unk>".into());
+
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer.with_pre_tokenizer(Some(cut));
+    tokenizer.with_decoder(Some(DecoderSequence::new(vec![
+        ByteFallback::default().into(),
+        spaces.into(),
+        Fuse::new().into(),
+    ])));
+    tokenizer
+        .add_special_tokens(SPECIALS.map(|token| AddedToken::from(token, true)))
+        .map_err(TextError::tokenizer)?;
+    // Through its own file, so that a tokenizer just trained and one read back are the same thing.
+    SubwordTokenizer::from_json(
+        tokenizer
+            .to_string(false)
+            .map_err(TextError::tokenizer)?
+            .as_bytes(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

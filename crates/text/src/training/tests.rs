@@ -1,0 +1,111 @@
+use proptest::prelude::*;
+use std::sync::LazyLock;
+
+use super::*;
+use crate::{EOS, PAD, UNK};
+
+static TOKENIZER: LazyLock<SubwordTokenizer> = LazyLock::new(|| {
+    let sentences = (0..200).flat_map(|n| {
+        [
+            format!("The house number {n} isn't far from the river."),
+            format!("La maison numéro {n} n'est pas loin de l'eau ; n'est-ce pas ?"),
+        ]
+    });
+    train(sentences, 700).expect("enough text")
+});
+
+#[test]
+fn reserved_ids_come_first_and_then_the_bytes() {
+    assert_eq!(TOKENIZER.pieces(&[PAD, UNK, 2, EOS]), SPECIALS);
+    assert_eq!(
+        TOKENIZER.pieces(&[4, 4 + 0x41, 259]),
+        ["<0x00>", "<0x41>", "<0xFF>"]
+    );
+    assert!(TOKENIZER.n_vocab() <= 700);
+}
+
+#[test]
+fn frequent_words_are_one_piece_and_elisions_stand_alone() {
+    let encoding = TOKENIZER.encode("La maison n’est pas 42").unwrap();
+    assert_eq!(
+        encoding.pieces,
+        ["▁La", "▁maison", "▁n'", "est", "▁pas", "▁4", "2"]
+    );
+    let text = "La maison n'est pas 42";
+    let cut: Vec<&str> = encoding
+        .offsets
+        .iter()
+        .map(|range| &text[range.clone()])
+        .collect();
+    assert_eq!(cut, ["La", " maison", " n'", "est", " pas", " 4", "2"]);
+}
+
+#[test]
+fn names_of_tokens_in_text_are_text() {
+    for text in ["<s>", "</s> <pad>", "a<unk>b", "<0x41>", "▁ <s></s>"] {
+        let ids = TOKENIZER.encode_ids(text).unwrap();
+        assert!(ids.iter().all(|&id| id > EOS), "{text}: {ids:?}");
+        assert_eq!(TOKENIZER.decode(&ids).unwrap(), normalize(text));
+    }
+}
+
+#[test]
+fn characters_outside_the_alphabet_are_spelled_in_bytes() {
+    let encoding = TOKENIZER.encode("漢").unwrap();
+    assert_eq!(encoding.pieces, ["▁", "<0xE6>", "<0xBC>", "<0xA2>"]);
+    assert_eq!(TOKENIZER.decode(&encoding.ids).unwrap(), "漢");
+}
+
+#[test]
+fn decoding_skips_reserved_ids_and_refuses_strangers() {
+    let mut ids = TOKENIZER.encode_ids("La maison").unwrap();
+    ids.extend([EOS, PAD]);
+    assert_eq!(TOKENIZER.decode(&ids).unwrap(), "La maison");
+    let error = TOKENIZER.decode(&[100_000]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("token id 100000 is outside the vocabulary of")
+    );
+}
+
+#[test]
+fn bad_files_are_named() {
+    let reason = |json: &[u8]| SubwordTokenizer::from_json(json).unwrap_err().to_string();
+    assert!(reason(b"{").starts_with("tokenizer.json: "));
+    let json = TOKENIZER.to_json().unwrap();
+    assert!(reason(json[..json.len() / 2].as_bytes()).starts_with("tokenizer.json: "));
+    let swapped = json.replace("\"<pad>\"", "\"<fill>\"");
+    assert_eq!(
+        reason(swapped.as_bytes()),
+        "tokenizer.json: id 0 is Some(\"<fill>\") (wanted \"<pad>\"; prepare the tokenizer again)"
+    );
+}
+
+#[test]
+fn too_little_is_refused() {
+    let error = train(["a"].iter(), 300).unwrap_err();
+    assert!(matches!(
+        error,
+        TextError::VocabTooSmall { wanted: 300, .. }
+    ));
+    assert!(matches!(train([" "].iter(), 700), Err(TextError::NoText)));
+}
+
+proptest! {
+    #[test]
+    fn text_survives(text in any::<String>()) {
+        let ids = TOKENIZER.encode_ids(&text).unwrap();
+        prop_assert!(ids.iter().all(|&id| id > EOS));
+        prop_assert_eq!(TOKENIZER.decode(&ids).unwrap(), normalize(&text));
+    }
+
+    #[test]
+    fn words_survive_a_saved_file(text in "[a-zà-ÿ '.<>/s0-9▁\u{301}]{0,40}") {
+        let again = SubwordTokenizer::from_json(TOKENIZER.to_json().unwrap().as_bytes()).unwrap();
+        let encoding = TOKENIZER.encode(&text).unwrap();
+        prop_assert_eq!(&again.encode_ids(&text).unwrap(), &encoding.ids);
+        prop_assert_eq!(again.decode(&encoding.ids).unwrap(), normalize(&text));
+        prop_assert_eq!(again.pieces(&encoding.ids), encoding.pieces);
+    }
+}
