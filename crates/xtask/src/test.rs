@@ -1,0 +1,128 @@
+//! `cargo xtask test`: every check there is, the cheap ones first.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::browser::driver_path;
+use crate::command::{cargo, command, run};
+use crate::page;
+use crate::steps::Steps;
+use crate::tools::{self, Tool, WASM_TARGET};
+use crate::wasm::{VARIANTS, Variant};
+
+/// One check, in the order they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestStep {
+    /// rustfmt changes nothing
+    Format,
+    /// Lints of the native crates
+    Clippy,
+    /// Lints of the trainer with its CUDA backend
+    ClippyCuda,
+    /// Unit, property and command-line tests
+    NativeTests,
+    /// Lints of the wasm crate, for every engine
+    ClippyWasm,
+    /// Tests of the wasm crate in a browser, for every engine
+    WasmTests,
+    /// The page, built by trunk
+    Page,
+    /// The built page in a browser
+    PageTests,
+}
+
+impl TestStep {
+    fn needs(self) -> &'static [Tool] {
+        match self {
+            Self::Format | Self::Clippy | Self::ClippyCuda => &[Tool::Lints],
+            Self::NativeTests => &[],
+            Self::ClippyWasm => &[Tool::Lints, Tool::WasmTarget],
+            Self::WasmTests => &[
+                Tool::WasmTarget,
+                Tool::WasmBindgen,
+                Tool::WasmPack,
+                Tool::Browser,
+            ],
+            Self::Page => &page::NEEDS,
+            Self::PageTests => &[Tool::Browser],
+        }
+    }
+
+    fn check(self, steps: &mut Steps) -> Result<()> {
+        match self {
+            Self::Format => steps.run("format", || run(&mut cargo("fmt --all --check"))),
+            Self::Clippy => steps.run("clippy", || {
+                run(&mut cargo("clippy --release --workspace --exclude traduko-web --all-targets -- -D warnings"))
+            }),
+            Self::ClippyCuda => steps.run("clippy cuda", || {
+                run(&mut cargo("clippy --release --package traduko-train --features cuda -- -D warnings"))
+            }),
+            Self::NativeTests => steps.run("native tests", || {
+                run(&mut cargo("test --release --workspace --exclude traduko-web --exclude traduko-tests"))
+            }),
+            Self::ClippyWasm => VARIANTS
+                .into_iter()
+                .try_for_each(|variant| steps.run(&format!("clippy wasm {}", variant.0), || lint_wasm(variant))),
+            Self::WasmTests => VARIANTS
+                .into_iter()
+                .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
+            Self::Page => steps.run("page", page::build),
+            // One browser at a time: two would share the cores and only wait for each other.
+            Self::PageTests => steps.run("page tests", || {
+                run(&mut cargo("test --release --package traduko-tests -- --test-threads 1"))
+            }),
+        }
+    }
+}
+
+/// Runs the checks named in `only` (all, if none), less those in `skip`, and stops at the first that fails.
+///
+/// # Errors
+/// Fails with the step and the command that failed.
+pub fn run_steps(only: &[TestStep], skip: &[TestStep]) -> Result<()> {
+    let chosen = |step: &TestStep| (only.is_empty() || only.contains(step)) && !skip.contains(step);
+    let chosen: Vec<_> = TestStep::value_variants()
+        .iter()
+        .copied()
+        .filter(chosen)
+        .collect();
+    let needs: Vec<_> = chosen
+        .iter()
+        .flat_map(|step| step.needs().iter().copied())
+        .collect();
+    let mut steps = Steps::new();
+    tools::prepare(&needs, &mut steps)?;
+    chosen
+        .into_iter()
+        .try_for_each(|step| step.check(&mut steps))
+}
+
+fn lint_wasm(variant: Variant) -> Result<()> {
+    let options = variant.cargo_options();
+    let clippy = format!(
+        "clippy --package traduko-web --target {WASM_TARGET} --all-targets {options} -- -D warnings"
+    );
+    run(cargo(&clippy).env("CARGO_TARGET_DIR", variant.target_dir()))
+}
+
+fn test_wasm(variant: Variant) -> Result<()> {
+    let mut wasm_pack = command("wasm-pack");
+    wasm_pack
+        .args([
+            "test",
+            "--headless",
+            "--chrome",
+            "--mode",
+            "no-install",
+            "--chromedriver",
+        ])
+        .arg(driver_path()?);
+    // wasm-pack goes into the crate's folder, reads `webdriver.json` there, and hands the rest to cargo.
+    wasm_pack
+        .arg("crates/web")
+        .args(variant.cargo_options().split_whitespace());
+    wasm_pack.env("CARGO_TARGET_DIR", variant.target_dir());
+    // Translating on a software GPU takes its time; the runner's own limit is 20 seconds for a whole file of tests.
+    wasm_pack.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
+    run(&mut wasm_pack)
+}
