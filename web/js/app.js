@@ -1,0 +1,175 @@
+// @ts-check
+/**
+ * The text page: translates as one types, shows the attention, the engine and the download.
+ *
+ * Two attributes of the root element tell tests and styles where things stand: `data-state` is `loading`,
+ * `ready` or `failed`, `data-engine` the engine in use once the choice is final.
+ */
+
+import { getElement } from "./dom.js";
+import { drawHeatMap } from "./heat-map.js";
+import { keepOffline } from "./offline.js";
+import { TranslatorClient, label } from "./translator-client.js";
+
+/** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("./protocol.js").SentenceTranslation} SentenceTranslation */
+/** @typedef {import("./translator-client.js").EngineReport} EngineReport */
+
+const MODEL_URL = new URL("../models/en-fr/", import.meta.url);
+/** How long the keyboard rests before a translation starts. */
+const DEBOUNCE_MS = 200;
+
+const root = document.documentElement;
+const sourceText = getElement("source-text", HTMLTextAreaElement);
+const targetText = getElement("target-text", HTMLOutputElement);
+const status = getElement("status", HTMLElement);
+const errorLine = getElement("error", HTMLElement);
+const examples = getElement("examples", HTMLUListElement);
+const engineLine = getElement("engine-line", HTMLElement);
+const engineChoice = getElement("engine-choice", HTMLSelectElement);
+const modelDownload = getElement("model-download", HTMLElement);
+const modelProgress = getElement("model-progress", HTMLProgressElement);
+const modelStatus = getElement("model-status", HTMLElement);
+const attention = getElement("attention", HTMLElement);
+const attentionSentence = getElement("attention-sentence", HTMLSelectElement);
+const attentionTable = getElement("attention-table", HTMLTableElement);
+
+/** @type {TranslatorClient} */
+let client;
+/** @type {AbortController} */
+let current = new AbortController();
+/** @type {number | undefined} */
+let timer;
+/** @type {SentenceTranslation[]} */
+let sentences = [];
+
+/** @returns {EngineChoice} what `?engine=` asks for */
+function askedEngine() {
+  const asked = new URLSearchParams(location.search).get("engine");
+  return asked === "cpu" || asked === "webgpu" ? asked : "auto";
+}
+
+async function start() {
+  client?.close();
+  root.dataset.state = "loading";
+  delete root.dataset.engine;
+  showError(null);
+  engineLine.textContent = "Starting the engine…";
+  const starting = new TranslatorClient({
+    modelUrl: MODEL_URL,
+    engine: askedEngine(),
+    onEngine: showEngine,
+    onDownload: showDownload,
+  });
+  client = starting;
+  try {
+    await starting.start();
+    root.dataset.state = "ready";
+    modelDownload.hidden = true;
+    await translate();
+  } catch (error) {
+    if (client !== starting) return;
+    root.dataset.state = "failed";
+    modelDownload.hidden = true;
+    engineLine.textContent = "No engine is running.";
+    showError(error);
+  }
+}
+
+/** Translates what the box holds now; a newer call makes an older one stop. */
+async function translate() {
+  current.abort();
+  const mine = (current = new AbortController());
+  const lines = sourceText.value.split("\n");
+  const texts = lines.map((line) => line.trim()).filter((line) => line !== "");
+  if (texts.length === 0) {
+    targetText.value = "";
+    targetText.removeAttribute("aria-busy");
+    status.textContent = "";
+    showSentences([]);
+    return;
+  }
+  if (root.dataset.state !== "ready") {
+    status.textContent = "The translation appears as soon as the model is here.";
+    return;
+  }
+  targetText.setAttribute("aria-busy", "true");
+  status.textContent = "Translating…";
+  const begin = performance.now();
+  try {
+    const translations = await client.translate(texts, { with_attention: true, signal: mine.signal });
+    const rest = translations.map((translation) => translation.text);
+    targetText.value = lines.map((line) => (line.trim() === "" ? "" : rest.shift())).join("\n");
+    status.textContent = `Translated in ${((performance.now() - begin) / 1000).toFixed(2)} s.`;
+    showSentences(translations.flatMap((translation) => translation.sentences));
+    showError(null);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    status.textContent = "";
+    showError(error);
+  }
+  targetText.removeAttribute("aria-busy");
+}
+
+/** @param {SentenceTranslation[]} list */
+function showSentences(list) {
+  sentences = list.filter((sentence) => sentence.attention.length > 0);
+  attention.hidden = sentences.length === 0;
+  attentionSentence.replaceChildren(
+    ...sentences.map((sentence, index) => new Option(`${index + 1}: ${sentence.source_pieces.join(" ")}`, String(index))),
+  );
+  attentionSentence.disabled = sentences.length < 2;
+  if (sentences.length > 0) drawHeatMap(attentionTable, sentences[0]);
+}
+
+/** @param {EngineReport} report */
+function showEngine(report) {
+  engineLine.textContent = `Runs on ${label(report.name)} because ${report.reason}.`;
+  if (!report.isFinal) return;
+  root.dataset.engine = report.name;
+  void keepOffline(report.assets);
+}
+
+/** @param {import("./protocol.js").DownloadProgress} progress */
+function showDownload({ loaded, total, cached }) {
+  modelDownload.hidden = cached || loaded === total;
+  modelProgress.max = total;
+  modelProgress.value = loaded;
+  const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
+  if (loaded < total) modelStatus.textContent = `Downloading the model: ${megabytes(loaded)} of ${megabytes(total)} MB.`;
+  else if (cached) modelStatus.textContent = `The model (${megabytes(total)} MB) came from this browser's cache.`;
+  else modelStatus.textContent = `The model (${megabytes(total)} MB) was downloaded.`;
+}
+
+/** @param {unknown} error an error, or null to take the last one away */
+function showError(error) {
+  errorLine.hidden = error === null;
+  errorLine.textContent = error === null ? "" : `Something went wrong: ${error instanceof Error ? error.message : error}.`;
+  if (error !== null) console.error(error);
+}
+
+sourceText.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(translate, DEBOUNCE_MS);
+});
+examples.addEventListener("click", (event) => {
+  const button = /** @type {Element} */ (event.target).closest("button");
+  if (!button) return;
+  sourceText.value = button.textContent ?? "";
+  void translate();
+});
+attentionSentence.addEventListener("change", () => {
+  drawHeatMap(attentionTable, sentences[attentionSentence.selectedIndex]);
+});
+engineChoice.addEventListener("change", () => {
+  const url = new URL(location.href);
+  if (engineChoice.value === "auto") url.searchParams.delete("engine");
+  else url.searchParams.set("engine", engineChoice.value);
+  history.replaceState(null, "", url);
+  void start();
+});
+window.addEventListener("error", (event) => showError(event.error ?? event.message));
+window.addEventListener("unhandledrejection", (event) => showError(event.reason));
+
+engineChoice.value = askedEngine();
+void start();

@@ -1,0 +1,73 @@
+// @ts-check
+/**
+ * The words that cross between the page and a worker, as types only.
+ *
+ * @typedef {"cpu" | "webgpu"} EngineName
+ * @typedef {EngineName | "auto"} EngineChoice
+ *
+ * @typedef {object} SentenceTranslation
+ * @property {string[]} source_pieces
+ * @property {string[]} target_pieces
+ * @property {number} score length-normalised log-probability
+ * @property {number[][]} attention [target][source]; empty unless asked for
+ * @property {{ text: string, score: number }[]} alternatives
+ *
+ * @typedef {object} Translation
+ * @property {string} text
+ * @property {SentenceTranslation[]} sentences
+ *
+ * @typedef {object} TranslateOptions
+ * @property {number} [beam]
+ * @property {number} [n_best]
+ * @property {boolean} [with_attention]
+ *
+ * @typedef {object} DownloadProgress
+ * @property {"download"} stage
+ * @property {number} loaded bytes
+ * @property {number} total bytes
+ * @property {boolean} cached whether every byte so far came from the browser's cache
+ *
+ * @typedef {object} TranslateProgress
+ * @property {"translate"} stage
+ * @property {number} done texts
+ * @property {number} total texts
+ *
+ * @typedef {DownloadProgress | TranslateProgress} Progress
+ *
+ * @typedef {object} Loaded
+ * @property {EngineName} engine
+ * @property {string} wasmUrl what the service worker should keep
+ * @property {string} glueUrl
+ * @property {string} source language code
+ * @property {string} target language code
+ *
+ * @typedef {object} LoadRequest
+ * @property {"load"} type
+ * @property {EngineName} engine
+ * @property {string} modelUrl the folder that holds manifest.json, with its last slash
+ * @property {boolean} forced whether a person asked for this engine: then a software adapter will do
+ *
+ * @typedef {object} TranslateRequest
+ * @property {"translate"} type
+ * @property {string[]} texts
+ * @property {TranslateOptions} options
+ *
+ * @typedef {object} BenchmarkRequest
+ * @property {"benchmark"} type
+ * @property {number} steps target tokens to produce at least
+ *
+ * @typedef {LoadRequest | TranslateRequest | BenchmarkRequest} Request
+ *
+ * @typedef {object} CancelMessage
+ * @property {"cancel"} type
+ * @property {number} id
+ *
+ * @typedef {(Request & { id: number }) | CancelMessage} ToWorker
+ *
+ * @typedef {{ type: "progress", id: number, progress: Progress }
+ *   | { type: "result", id: number, value: any }
+ *   | { type: "error", id: number, name: string, message: string }
+ *   | { type: "fatal", message: string }} FromWorker
+ */
+
+export {};

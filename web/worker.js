@@ -1,0 +1,144 @@
+// @ts-check
+/**
+ * The worker: one engine (CPU or WebGPU), one job at a time. It downloads the model, proves the engine by
+ * a numeric self-test, and translates. Anything that makes the engine untrustworthy (a panic, a lost or
+ * failing graphics device) is told as `fatal` before any further result, and the page replaces the worker.
+ * The protocol is described in README.md and typed in js/protocol.js.
+ */
+
+import { readModel } from "./js/model-store.js";
+import { findAdapterFault, watchDevices } from "./js/webgpu-probe.js";
+
+/** @typedef {import("./js/protocol.js").ToWorker} ToWorker */
+/** @typedef {import("./js/protocol.js").FromWorker} FromWorker */
+/** @typedef {import("./js/protocol.js").LoadRequest} LoadRequest */
+/** @typedef {import("./js/protocol.js").TranslateRequest} TranslateRequest */
+/** @typedef {import("./js/protocol.js").Loaded} Loaded */
+
+/** @type {any} the loaded engine of crates/web */
+let engine = null;
+/** @type {() => Promise<void>} waits until the graphics card has reported what it had to report */
+let settleDevices = async () => {};
+let isDead = false;
+
+/** @type {Set<number>} jobs that are waiting or running */
+const live = new Set();
+/** @type {number | null} */
+let running = null;
+/** @type {Promise<void>} */
+let queue = Promise.resolve();
+
+/** @param {FromWorker} message */
+function send(message) {
+  if (!isDead) self.postMessage(message);
+}
+
+/** @param {string} message */
+function die(message) {
+  send({ type: "fatal", message });
+  isDead = true;
+}
+
+self.addEventListener("unhandledrejection", (event) => die(String(event.reason?.message ?? event.reason)));
+
+self.addEventListener("message", (event) => {
+  const message = /** @type {ToWorker} */ (event.data);
+  if (message.type === "cancel") {
+    live.delete(message.id);
+    if (running === message.id) engine?.cancel();
+    return;
+  }
+  live.add(message.id);
+  queue = queue.then(() => run(message));
+});
+
+/** @param {Exclude<ToWorker, { type: "cancel" }>} message */
+async function run(message) {
+  const { id } = message;
+  if (isDead || !live.has(id)) return;
+  running = id;
+  try {
+    const value = await answer(message, id);
+    await settleDevices();
+    send({ type: "result", id, value });
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    send({ type: "error", id, name, message });
+  } finally {
+    running = null;
+    live.delete(id);
+  }
+}
+
+/**
+ * @param {Exclude<ToWorker, { type: "cancel" }>} message
+ * @param {number} id
+ */
+function answer(message, id) {
+  switch (message.type) {
+    case "load":
+      return load(message, id);
+    case "translate":
+      return translate(message, id);
+    case "benchmark":
+      return benchmark(message.steps);
+    default:
+      throw new Error(`unknown request ${JSON.stringify(message)}`);
+  }
+}
+
+/**
+ * @param {LoadRequest} request
+ * @param {number} id
+ * @returns {Promise<Loaded>}
+ */
+async function load(request, id) {
+  if (request.engine === "webgpu") {
+    const fault = await findAdapterFault(request.forced);
+    if (fault !== null) throw Object.assign(new Error(fault), { name: "Unsuitable" });
+    settleDevices = watchDevices(die);
+  }
+  const glueUrl = new URL(`./wasm/traduko_${request.engine}.js`, import.meta.url).href;
+  const wasmUrl = new URL(`./wasm/traduko_${request.engine}_bg.wasm`, import.meta.url).href;
+
+  const [wasm, { files, manifest }] = await Promise.all([
+    import(glueUrl).then(async (glue) => {
+      await glue.default({ module_or_path: wasmUrl });
+      return glue;
+    }),
+    readModel(request.modelUrl, (progress) => send({ type: "progress", id, progress })),
+  ]);
+  wasm.set_panic_handler(die);
+  await wasm.self_test();
+  await settleDevices();
+  engine = await wasm.Engine.load(files);
+  const { source_language: source, target_language: target } = manifest;
+  return { engine: request.engine, glueUrl, wasmUrl, source, target };
+}
+
+/**
+ * @param {TranslateRequest} request
+ * @param {number} id
+ */
+function translate(request, id) {
+  if (!engine) throw new Error("no model is loaded yet");
+  const total = request.texts.length;
+  return engine.translate(request.texts, request.options, (/** @type {number} */ done) => {
+    send({ type: "progress", id, progress: { stage: "translate", done, total } });
+    // A turn of the event loop, so that a cancel message is seen before the next batch.
+    return new Promise((resolve) => setTimeout(resolve, 0));
+  });
+}
+
+/**
+ * Milliseconds for one target token, measured on the loaded model after a warm-up.
+ *
+ * @param {number} steps
+ */
+async function benchmark(steps) {
+  if (!engine) throw new Error("no model is loaded yet");
+  await engine.benchmark(1);
+  const start = performance.now();
+  const tokens = await engine.benchmark(steps);
+  return (performance.now() - start) / tokens;
+}
