@@ -1,0 +1,301 @@
+//! Encoded pairs on disk and in memory, and their batches.
+//!
+//! A file is a small header (magic, version, vocabulary, counts, SHA-256 of the body) and a zstd body: lengths
+//! of the sources, lengths of the targets, source ids, target ids, all little-endian. Sentences hold no begin
+//! and no end marks; the trainer adds them.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 8] = b"TRADUKOD";
+const VERSION: u32 = 1;
+const HEADER: usize = 8 + 4 + 4 + 8 + 8 + 8 + 32;
+
+/// What can be wrong with a file of encoded pairs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The content is not what [`Dataset::write`] writes.
+    #[error("{}: {reason} (run `traduko prepare` again)", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was wanted.
+        reason: String,
+    },
+}
+
+/// Sentences end to end: sentence `i` is `ids[ends[i - 1]..ends[i]]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Side {
+    ids: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl Side {
+    fn push(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.ends.push(self.ids.len());
+    }
+
+    fn get(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.ids[start..self.ends[index]]
+    }
+}
+
+/// Encoded sentence pairs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    n_vocab: usize,
+    sources: Side,
+    targets: Side,
+}
+
+impl Dataset {
+    /// No pairs yet, with ids below `n_vocab`.
+    pub fn new(n_vocab: usize) -> Self {
+        Self {
+            n_vocab,
+            sources: Side::default(),
+            targets: Side::default(),
+        }
+    }
+
+    /// Adds a pair, without begin and end marks.
+    ///
+    /// # Panics
+    /// When an id is not below the vocabulary size.
+    pub fn push(&mut self, source: &[u32], target: &[u32]) {
+        let is_known = |&id: &u32| (id as usize) < self.n_vocab;
+        assert!(source.iter().all(is_known) && target.iter().all(is_known), "ids come from the tokenizer of this set");
+        self.sources.push(source);
+        self.targets.push(target);
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        self.sources.ends.len()
+    }
+
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The size of the vocabulary the ids come from.
+    pub fn n_vocab(&self) -> usize {
+        self.n_vocab
+    }
+
+    /// Source tokens of all pairs.
+    pub fn source_tokens(&self) -> usize {
+        self.sources.ids.len()
+    }
+
+    /// Target tokens of all pairs, end marks not counted.
+    pub fn target_tokens(&self) -> usize {
+        self.targets.ids.len()
+    }
+
+    /// The source ids of pair `index`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::len`].
+    pub fn source(&self, index: usize) -> &[u32] {
+        self.sources.get(index)
+    }
+
+    /// The target ids of pair `index`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Self::len`].
+    pub fn target(&self, index: usize) -> &[u32] {
+        self.targets.get(index)
+    }
+
+    /// All pairs once, in batches of similar length, in an order that depends on `seed` and `epoch` alone.
+    ///
+    /// A batch of `n` pairs whose longest target has `t` ids fills `n * (t + 1)` target positions, the end mark
+    /// included; that is at most `max_tokens`, and the source side at most twice that. A pair longer than the
+    /// limit gets a batch of its own.
+    pub fn batches(&self, max_tokens: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+        let mut rng = StdRng::seed_from_u64(seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.shuffle(&mut rng);
+        // Stable, so that equal lengths stay shuffled.
+        order.sort_by_key(|&i| (self.target(i).len(), self.source(i).len()));
+
+        let mut batches = Vec::new();
+        let mut batch: Vec<usize> = Vec::new();
+        let (mut longest_source, mut longest_target) = (0, 0);
+        for index in order {
+            let source = longest_source.max(self.source(index).len() + 1);
+            let target = longest_target.max(self.target(index).len() + 1);
+            let count = batch.len() + 1;
+            if !batch.is_empty() && (count * target > max_tokens || count * source > 2 * max_tokens) {
+                batches.push(std::mem::take(&mut batch));
+                longest_source = self.source(index).len() + 1;
+                longest_target = self.target(index).len() + 1;
+            } else {
+                (longest_source, longest_target) = (source, target);
+            }
+            batch.push(index);
+        }
+        if !batch.is_empty() {
+            batches.push(batch);
+        }
+        batches.shuffle(&mut rng);
+        batches
+    }
+
+    /// Writes the pairs, to a temporary name first.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), DatasetError> {
+        let failed = |source| DatasetError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let body = self.body();
+        let mut bytes = Vec::with_capacity(HEADER + body.len() / 2);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(self.n_vocab as u32).to_le_bytes());
+        for count in [self.len(), self.source_tokens(), self.target_tokens()] {
+            bytes.extend_from_slice(&(count as u64).to_le_bytes());
+        }
+        bytes.extend_from_slice(&Sha256::digest(&body));
+        bytes.extend(zstd::encode_all(&body[..], 3).map_err(failed)?);
+        write_atomically(path, &bytes).map_err(failed)
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is truncated, changed or of another version.
+    pub fn read(path: &Path) -> Result<Self, DatasetError> {
+        let bytes = fs::read(path).map_err(|source| DatasetError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&bytes).map_err(|reason| DatasetError::Malformed {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    fn id_bytes(&self) -> usize {
+        if self.n_vocab <= 1 << 16 { 2 } else { 4 }
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let tokens = self.source_tokens() + self.target_tokens();
+        let mut body = Vec::with_capacity(8 * self.len() + self.id_bytes() * tokens);
+        for side in [&self.sources, &self.targets] {
+            let mut start = 0;
+            for &end in &side.ends {
+                body.extend_from_slice(&((end - start) as u32).to_le_bytes());
+                start = end;
+            }
+        }
+        for id in self.sources.ids.iter().chain(&self.targets.ids) {
+            body.extend_from_slice(&id.to_le_bytes()[..self.id_bytes()]);
+        }
+        body
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() < HEADER || &bytes[..8] != MAGIC {
+            return Err("not a file of encoded pairs".into());
+        }
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes of the header"));
+        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes of the header"));
+        if word(8) != VERSION {
+            return Err(format!("version {} (wanted {VERSION})", word(8)));
+        }
+        let mut set = Self::new(word(12) as usize);
+        let [pairs, sources, targets] = [long(16), long(24), long(32)];
+        let wanted = sources
+            .checked_add(targets)
+            .and_then(|tokens| tokens.checked_mul(set.id_bytes() as u64))
+            .and_then(|ids| pairs.checked_mul(8)?.checked_add(ids))
+            .ok_or_else(|| format!("{pairs} pairs of {sources} and {targets} tokens cannot be"))?;
+        // Nothing is reserved by what the header claims: the buffer grows with what the file holds.
+        let mut body = Vec::new();
+        zstd::Decoder::new(&bytes[HEADER..])
+            .and_then(|decoder| decoder.take(wanted.saturating_add(1)).read_to_end(&mut body))
+            .map_err(|error| format!("damaged body: {error}"))?;
+        if body.len() as u64 != wanted {
+            return Err(format!("{} bytes of body at least (wanted {wanted})", body.len()));
+        }
+        if Sha256::digest(&body)[..] != bytes[40..72] {
+            return Err("the SHA-256 of the body differs from the header's".into());
+        }
+        let (lengths, ids) = body.split_at(8 * pairs as usize);
+        let (source_lengths, target_lengths) = lengths.split_at(4 * pairs as usize);
+        let (source_ids, target_ids) = ids.split_at(sources as usize * set.id_bytes());
+        set.sources = set.side(source_lengths, source_ids)?;
+        set.targets = set.side(target_lengths, target_ids)?;
+        Ok(set)
+    }
+
+    fn side(&self, lengths: &[u8], ids: &[u8]) -> Result<Side, String> {
+        let mut end = 0usize;
+        let ends: Vec<usize> = lengths
+            .chunks_exact(4)
+            .map(|length| {
+                end += u32::from_le_bytes(length.try_into().expect("chunks of four")) as usize;
+                end
+            })
+            .collect();
+        let ids: Vec<u32> = ids
+            .chunks_exact(self.id_bytes())
+            .map(|id| id.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
+            .collect();
+        if end != ids.len() {
+            return Err(format!("lengths add up to {end} tokens (wanted {})", ids.len()));
+        }
+        match ids.iter().find(|&&id| id as usize >= self.n_vocab) {
+            Some(id) => Err(format!("token id {id} in a vocabulary of {}", self.n_vocab)),
+            None => Ok(Side { ids, ends }),
+        }
+    }
+}
+
+/// Writes a whole file under a temporary name in the same folder and renames it.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // A temporary file is private to its owner; the result should be as any other file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
