@@ -1,1 +1,41 @@
-//! stub
+//! The few fused steps that decide speed, as an extension of burn's backends.
+//!
+//! [`Kernels`] adds to a burn backend what the network needs and burn does not have: int8 products, top-k that
+//! works everywhere, fused gates, a whole recurrent sequence as one differentiable operation, the loss in closed
+//! form and one Adam step. Every method has a body in plain burn operations; the host backends (flex natively,
+//! ndarray in wasm) replace them with loops over slices. This is the only crate that may say `unsafe`.
+#![cfg_attr(not(feature = "flex"), forbid(unsafe_code))]
+#![cfg_attr(feature = "flex", allow(unsafe_code))]
+
+mod adam;
+#[cfg(feature = "autodiff")]
+mod autodiff;
+mod backends;
+mod cells;
+mod host;
+mod int8;
+mod kernels;
+mod loss;
+mod sequence;
+mod top_k;
+
+pub use adam::AdamStep;
+pub use cells::CellKind;
+pub use int8::Int8Matrix;
+pub use kernels::Kernels;
+pub use loss::CrossEntropy;
+pub use sequence::{SequenceGradients, SequenceInput};
+
+/// The backends the trait is implemented for, so that leaf crates name them in one place.
+pub mod backend {
+    #[cfg(feature = "autodiff")]
+    pub use burn::backend::Autodiff;
+    #[cfg(feature = "cuda")]
+    pub use burn::backend::Cuda;
+    #[cfg(feature = "flex")]
+    pub use burn::backend::Flex;
+    #[cfg(feature = "ndarray")]
+    pub use burn::backend::NdArray;
+    #[cfg(feature = "wgpu")]
+    pub use burn::backend::WebGpu;
+}

@@ -1,0 +1,129 @@
+//! The sequence and the loss as single operations of burn's autodiff graph.
+
+use burn::{
+    backend::{
+        Autodiff,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+            grads::Gradients,
+            ops::{Backward, Ops, OpsKind},
+        },
+    },
+    tensor::{Int, Tensor, TensorPrimitive, backend::Backend},
+};
+
+use crate::{CellKind, CrossEntropy, Int8Matrix, Kernels, SequenceInput};
+
+fn inner<B: Backend, C: CheckpointStrategy, const D: usize>(x: &Tensor<Autodiff<B, C>, D>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(x.clone().into_primitive().tensor().primitive))
+}
+
+fn primitive<B: Backend, const D: usize>(x: Tensor<B, D>) -> B::FloatTensorPrimitive {
+    x.into_primitive().tensor()
+}
+
+fn tensor<B: Backend, const D: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(x))
+}
+
+#[derive(Debug)]
+struct SequenceBackward;
+
+impl<B: Kernels> Backward<B, 4> for SequenceBackward {
+    type State = (SequenceInput<B>, Tensor<B, 3>, Tensor<B, 3>);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let (input, states, gates) = ops.state;
+        let result = B::sequence_backward(&input, states, gates, grad);
+        let values = [
+            primitive(result.inputs),
+            primitive(result.weight),
+            primitive(result.bias),
+            primitive(result.state),
+        ];
+        for (parent, value) in ops.parents.into_iter().zip(values) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct CrossEntropyBackward;
+
+impl<B: Kernels> Backward<B, 1> for CrossEntropyBackward {
+    type State = Tensor<B, 2>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad: Tensor<B, 1> = tensor(grads.consume::<B>(&ops.node));
+        if let [Some(node)] = ops.parents {
+            let scale = grad.narrow(0, 0, 1).unsqueeze_dim::<2>(1); // [1, 1]
+            grads.register::<B>(node.id, primitive(ops.state * scale));
+        }
+    }
+}
+
+impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, device: &Self::Device) -> Tensor<Self, 2, Int> {
+        Tensor::from_primitive(B::int8_pack(values, rows, cols, device).into_primitive())
+    }
+
+    fn int8_linear(_: Tensor<Self, 2>, _: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+        unreachable!("int8 weights are constants: call valid() before translating with a packed model")
+    }
+
+    fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let (values, indices) = B::top_k(inner(&x), k);
+        (Tensor::from_inner(values), Tensor::from_primitive(indices.into_primitive()))
+    }
+
+    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        crate::cells::step(kind, inputs, recurrent, &state).state
+    }
+
+    fn sequence(input: SequenceInput<Self>) -> Tensor<Self, 3> {
+        let nodes = [
+            input.inputs.clone().into_primitive().tensor().node,
+            input.weight.clone().into_primitive().tensor().node,
+            input.bias.clone().into_primitive().tensor().node,
+            input.state.clone().into_primitive().tensor().node,
+        ];
+        let plain = SequenceInput {
+            kind: input.kind,
+            inputs: inner(&input.inputs),
+            weight: inner(&input.weight),
+            bias: inner(&input.bias),
+            state: inner(&input.state),
+            mask: inner(&input.mask),
+            is_reversed: input.is_reversed,
+        };
+        drop(input);
+        let output = match SequenceBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (states, gates) = B::sequence_forward(&plain);
+                prep.finish((plain, states.clone(), gates), primitive(states))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(primitive(B::sequence(plain))),
+        };
+        tensor(output)
+    }
+
+    fn cross_entropy(input: CrossEntropy<Self>) -> Tensor<Self, 1> {
+        let node = input.logits.clone().into_primitive().tensor().node;
+        let plain = CrossEntropy {
+            logits: inner(&input.logits),
+            targets: Tensor::from_primitive(input.targets.into_primitive()),
+            weights: inner(&input.weights),
+            smoothing: input.smoothing,
+        };
+        drop(input.logits);
+        let (sums, gradient) = B::cross_entropy_with_gradient(plain);
+        let output = match CrossEntropyBackward.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(gradient, primitive(sums)),
+            OpsKind::UnTracked(prep) => prep.finish(primitive(sums)),
+        };
+        tensor(output)
+    }
+}

@@ -1,0 +1,29 @@
+//! One Adam step in one pass over memory; see [`crate::AdamStep`].
+
+use rayon::prelude::*;
+
+use crate::AdamStep;
+
+const CHUNK: usize = 1 << 16;
+
+/// Updates values and both moments in place.
+pub fn step(values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], step: AdamStep) {
+    values
+        .par_chunks_mut(CHUNK)
+        .zip(gradient.par_chunks(CHUNK))
+        .zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)))
+        .for_each(|((values, gradient), (first, second))| chunk(values, gradient, first, second, step));
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn chunk(values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], step: AdamStep) {
+    let [correct_1, correct_2] = step.corrections();
+    let decay = 1.0 - step.learning_rate * step.weight_decay;
+    for (((value, gradient), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+        let gradient = gradient * step.gradient_scale;
+        *m = step.beta_1 * *m + (1.0 - step.beta_1) * gradient;
+        *v = step.beta_2 * *v + (1.0 - step.beta_2) * gradient * gradient;
+        let update = (*m / correct_1) / ((*v / correct_2).sqrt() + step.epsilon);
+        *value = *value * decay - step.learning_rate * update;
+    }
+}

@@ -1,0 +1,71 @@
+//! The pointwise step of one row of a batch.
+
+use super::math::{sigmoid, tanh};
+use crate::CellKind;
+
+/// Steps every row: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the result
+/// `[batch, n_states * d_hidden]`.
+#[cfg_attr(feature = "flex", multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma")))]
+pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_hidden: usize) -> Vec<f32> {
+    let mut next = vec![0.0; state.len()];
+    let mut gates = vec![0.0; 4 * d_hidden];
+    let (n_in, n_state) = (kind.n_gates() * d_hidden, kind.n_states() * d_hidden);
+    for (((next, state), inputs), recurrent) in next
+        .chunks_exact_mut(n_state)
+        .zip(state.chunks_exact(n_state))
+        .zip(inputs.chunks_exact(n_in))
+        .zip(recurrent.chunks_exact(n_in))
+    {
+        match kind {
+            CellKind::Lstm => {
+                for (gate, (a, b)) in gates.iter_mut().zip(inputs.iter().zip(recurrent)) {
+                    *gate = a + b;
+                }
+                lstm_row(&mut gates, state, next, 1.0);
+            }
+            CellKind::Gru => gru_row(&mut gates, inputs, recurrent, state, next, 1.0),
+        }
+    }
+    next
+}
+
+/// One LSTM row: `gates` holds pre-activations on entry and activations on return.
+#[inline(always)]
+pub fn lstm_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {
+    let d = gates.len() / 4;
+    let (input, rest) = gates.split_at_mut(d);
+    let (forget, rest) = rest.split_at_mut(d);
+    let (candidate, output) = rest.split_at_mut(d);
+    let (hidden_before, cell_before) = state.split_at(d);
+    let (hidden, cell) = next.split_at_mut(d);
+    let (output, hidden_before, cell_before) = (&mut output[..d], &hidden_before[..d], &cell_before[..d]);
+    let (hidden, cell) = (&mut hidden[..d], &mut cell[..d]);
+    for j in 0..d {
+        let (i, f, g, o) = (sigmoid(input[j]), sigmoid(forget[j]), tanh(candidate[j]), sigmoid(output[j]));
+        (input[j], forget[j], candidate[j], output[j]) = (i, f, g, o);
+        let c = f * cell_before[j] + i * g;
+        let h = o * tanh(c);
+        hidden[j] = hidden_before[j] + mask * (h - hidden_before[j]);
+        cell[j] = cell_before[j] + mask * (c - cell_before[j]);
+    }
+}
+
+/// One GRU row; on return `gates` holds reset, update, candidate and the candidate's recurrent part.
+#[inline(always)]
+pub fn gru_row(gates: &mut [f32], inputs: &[f32], recurrent: &[f32], state: &[f32], next: &mut [f32], mask: f32) {
+    let d = gates.len() / 4;
+    let (reset, rest) = gates.split_at_mut(d);
+    let (update, rest) = rest.split_at_mut(d);
+    let (candidate, inner) = rest.split_at_mut(d);
+    let (inner, state, next) = (&mut inner[..d], &state[..d], &mut next[..d]);
+    let (in_r, in_z, in_n) = (&inputs[..d], &inputs[d..2 * d], &inputs[2 * d..3 * d]);
+    let (rec_r, rec_z, rec_n) = (&recurrent[..d], &recurrent[d..2 * d], &recurrent[2 * d..3 * d]);
+    for j in 0..d {
+        let r = sigmoid(in_r[j] + rec_r[j]);
+        let z = sigmoid(in_z[j] + rec_z[j]);
+        let n = tanh(in_n[j] + r * rec_n[j]);
+        (reset[j], update[j], candidate[j], inner[j]) = (r, z, n, rec_n[j]);
+        let h = n + z * (state[j] - n);
+        next[j] = state[j] + mask * (h - state[j]);
+    }
+}

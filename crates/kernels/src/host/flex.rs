@@ -1,0 +1,150 @@
+//! The kernels on burn's flex backend: native training and translation.
+
+use burn::{
+    backend::{
+        Flex,
+        flex::{FlexDevice, FlexTensor},
+    },
+    tensor::{DType, Int, Shape, Tensor, TensorData, TensorPrimitive},
+};
+
+use super::{adam, cells, int8, loss, sequence, top_k};
+use crate::{AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, SequenceGradients, SequenceInput};
+
+fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
+    x.into_primitive().tensor().to_contiguous()
+}
+
+fn ints<const D: usize>(x: Tensor<Flex, D, Int>) -> Vec<i32> {
+    x.into_data().convert::<i32>().into_vec().expect("converted the line before")
+}
+
+/// The values of a contiguous tensor.
+fn view(x: &FlexTensor) -> &[f32] {
+    let (start, end) = x.layout().contiguous_offsets().expect("made contiguous by floats()");
+    &x.storage::<f32>()[start..end]
+}
+
+/// The values of a tensor, without a copy where nobody else holds them.
+fn take<const D: usize>(x: Tensor<Flex, D>) -> Vec<f32> {
+    floats(x).into_data().into_vec().expect("the flex backend's floats are f32")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<Flex, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(FlexTensor::from_data(TensorData::new(values, Shape::from(shape)))))
+}
+
+fn shape(input: &SequenceInput<Flex>) -> sequence::Shape {
+    let [time, batch, n_in] = input.inputs.dims();
+    sequence::Shape {
+        kind: input.kind,
+        time,
+        batch,
+        d_hidden: n_in / input.kind.n_gates(),
+        is_reversed: input.is_reversed,
+    }
+}
+
+fn with_slices<R>(input: &SequenceInput<Flex>, call: impl FnOnce(&sequence::Input) -> R) -> R {
+    let (inputs, weight, bias) = (floats(input.inputs.clone()), floats(input.weight.clone()), floats(input.bias.clone()));
+    let (state, mask) = (floats(input.state.clone()), floats(input.mask.clone()));
+    call(&sequence::Input {
+        shape: shape(input),
+        inputs: view(&inputs),
+        weight: view(&weight),
+        bias: view(&bias),
+        state: view(&state),
+        mask: view(&mask),
+    })
+}
+
+fn int8_values(weight: &Int8Matrix<Flex>) -> (FlexTensor, FlexTensor, FlexTensor) {
+    (
+        weight.values.clone().into_primitive(),
+        floats(weight.scales.clone()),
+        floats(weight.row_sums.clone()),
+    )
+}
+
+impl Kernels for Flex {
+    fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &FlexDevice) -> Tensor<Self, 2, Int> {
+        let data = TensorData::new(values, [rows, cols]);
+        debug_assert_eq!(data.dtype, DType::I8);
+        Tensor::from_primitive(FlexTensor::from_data(data))
+    }
+
+    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+        let batch = x.dims()[0];
+        let x = floats(x);
+        let (values, scales, row_sums) = int8_values(weight);
+        let out = int8::linear(view(&x), values.storage::<i8>(), view(&scales), view(&row_sums), weight.cols);
+        tensor(out, [batch, weight.rows])
+    }
+
+    fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        let ids = ints(ids);
+        let (values, scales, _) = int8_values(weight);
+        let out = int8::rows(values.storage::<i8>(), view(&scales), weight.cols, ids.iter().map(|&id| id as usize));
+        tensor(out, [ids.len(), weight.cols])
+    }
+
+    fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let [rows, cols] = x.dims();
+        let (values, indices) = top_k::top_k(view(&floats(x)), cols, k);
+        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
+        (tensor(values, [rows, k]), indices)
+    }
+
+    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let [batch, n_state] = state.dims();
+        let (inputs, recurrent, state) = (floats(inputs), floats(recurrent), floats(state));
+        let next = cells::step(kind, view(&inputs), view(&recurrent), view(&state), n_state / kind.n_states());
+        tensor(next, [batch, n_state])
+    }
+
+    fn sequence_forward(input: &SequenceInput<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
+        let sequence::Shape { time, batch, d_hidden, .. } = shape(input);
+        let (states, gates) = with_slices(input, sequence::forward);
+        (
+            tensor(states, [time, batch, input.kind.n_states() * d_hidden]),
+            tensor(gates, [time, batch, 4 * d_hidden]),
+        )
+    }
+
+    fn sequence_backward(
+        input: &SequenceInput<Self>,
+        states: Tensor<Self, 3>,
+        gates: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+    ) -> SequenceGradients<Self> {
+        let sequence::Shape { kind, time, batch, d_hidden, .. } = shape(input);
+        let (states, grad, n_in) = (floats(states), floats(grad), kind.n_gates() * d_hidden);
+        let result = with_slices(input, |input| sequence::backward(input, view(&states), take(gates), view(&grad)));
+        SequenceGradients {
+            inputs: tensor(result.inputs, [time, batch, n_in]),
+            weight: tensor(result.weight, [n_in, d_hidden]),
+            bias: tensor(result.bias, [n_in]),
+            state: tensor(result.state, [batch, kind.n_states() * d_hidden]),
+        }
+    }
+
+    fn cross_entropy_with_gradient(input: CrossEntropy<Self>) -> (Tensor<Self, 1>, Tensor<Self, 2>) {
+        let shape = input.logits.dims();
+        let mut logits = take(input.logits);
+        let (targets, weights) = (ints(input.targets), floats(input.weights));
+        let sums = loss::cross_entropy(&mut logits, &targets, view(&weights), input.smoothing);
+        (tensor(sums.to_vec(), [2]), tensor(logits, shape))
+    }
+
+    fn adam_step(
+        values: Tensor<Self, 1>,
+        gradient: Tensor<Self, 1>,
+        [first, second]: [Tensor<Self, 1>; 2],
+        step: AdamStep,
+    ) -> (Tensor<Self, 1>, [Tensor<Self, 1>; 2]) {
+        let n = values.dims()[0];
+        let (mut values, mut first, mut second) = (take(values), take(first), take(second));
+        adam::step(&mut values, view(&floats(gradient)), &mut first, &mut second, step);
+        (tensor(values, [n]), [first, second].map(|moment| tensor(moment, [n])))
+    }
+}

@@ -1,0 +1,24 @@
+//! The kernels of the host backends, as loops over slices.
+//!
+//! The compiler vectorises them; natively each is compiled for several instruction sets and the best one is taken
+//! at run time. `flex` backs native training and translation, `ndarray` the page's CPU engine; both call the same
+//! loops, so that a translation differs only where the order of a float sum does.
+
+#[cfg(feature = "flex")]
+mod adam;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cells;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod int8;
+#[cfg(feature = "flex")]
+mod loss;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod math;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+#[cfg(feature = "flex")]
+mod sequence;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod top_k;

@@ -1,0 +1,167 @@
+//! What a network looks like: everything that must be known before its weights are read.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of the recurrent cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellKind {
+    /// Long short-term memory (Hochreiter & Schmidhuber, 1997).
+    Lstm,
+    /// Gated recurrent unit (Cho et al., 2014).
+    Gru,
+}
+
+impl From<CellKind> for traduko_kernels::CellKind {
+    fn from(kind: CellKind) -> Self {
+        match kind {
+            CellKind::Lstm => Self::Lstm,
+            CellKind::Gru => Self::Gru,
+        }
+    }
+}
+
+/// How attention scores a source position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttentionKind {
+    /// `v . tanh(query + key)` (Bahdanau et al., 2015).
+    Additive,
+    /// `query . key` with projected keys (Luong et al., 2015).
+    General,
+}
+
+/// Where the attention vector goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttentionPlace {
+    /// Only above the decoder: all target steps of a training batch are computed at once.
+    OnTop,
+    /// Fed into the first decoder layer of the next step as well (Luong et al., 2015, section 3.3).
+    InputFeeding,
+}
+
+/// Which embedding tables are one and the same (Press & Wolf, 2017).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TieKind {
+    /// Three tables: source, target, output.
+    None,
+    /// The output projection is the target table.
+    Target,
+    /// One table for source, target and output; needs a joint vocabulary.
+    All,
+}
+
+/// The network's sizes and kinds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Subwords in the joint vocabulary.
+    pub n_vocab: usize,
+    /// Width of the embeddings, and of the vector that meets the output table.
+    pub d_embedding: usize,
+    /// Units of each direction of each encoder layer.
+    pub d_encoder: usize,
+    /// Encoder layers.
+    pub n_encoder_layers: usize,
+    /// Whether the encoder also reads from right to left.
+    pub is_bidirectional: bool,
+    /// Units of each decoder layer.
+    pub d_decoder: usize,
+    /// Decoder layers.
+    pub n_decoder_layers: usize,
+    /// Width in which queries meet keys.
+    pub d_attention: usize,
+    /// The kind of cell.
+    pub cell: CellKind,
+    /// How attention scores.
+    pub attention: AttentionKind,
+    /// Where the attention vector goes.
+    pub attention_place: AttentionPlace,
+    /// Which embedding tables are one.
+    pub tie_embeddings: TieKind,
+    /// Longest source sentence in subwords, its end mark included; longer ones are split before.
+    pub max_source_length: usize,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            n_vocab: 8000,
+            d_embedding: 256,
+            d_encoder: 256,
+            n_encoder_layers: 2,
+            is_bidirectional: true,
+            d_decoder: 256,
+            n_decoder_layers: 2,
+            d_attention: 256,
+            cell: CellKind::Lstm,
+            attention: AttentionKind::General,
+            attention_place: AttentionPlace::OnTop,
+            tie_embeddings: TieKind::All,
+            max_source_length: 128,
+        }
+    }
+}
+
+/// A configuration that no network can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A size outside its range.
+    #[error("model.{key}: {found} is outside {low}..={high}")]
+    SizeOutOfRange {
+        /// The key in the configuration.
+        key: &'static str,
+        /// Its value.
+        found: usize,
+        /// The least value.
+        low: usize,
+        /// The greatest value.
+        high: usize,
+    },
+}
+
+impl ModelConfig {
+    /// Width of the encoder's output.
+    pub fn d_encoded(&self) -> usize {
+        self.d_encoder * if self.is_bidirectional { 2 } else { 1 }
+    }
+
+    /// Checks every size, so that nothing hostile is ever allocated.
+    ///
+    /// # Errors
+    /// The first size outside its range, by its key.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let sizes = [
+            ("n_vocab", self.n_vocab, 5, 1 << 18),
+            ("d_embedding", self.d_embedding, 1, 1 << 13),
+            ("d_encoder", self.d_encoder, 1, 1 << 13),
+            ("n_encoder_layers", self.n_encoder_layers, 1, 32),
+            ("d_decoder", self.d_decoder, 1, 1 << 13),
+            ("n_decoder_layers", self.n_decoder_layers, 1, 32),
+            ("d_attention", self.d_attention, 1, 1 << 13),
+            ("max_source_length", self.max_source_length, 2, 4096),
+        ];
+        for (key, found, low, high) in sizes {
+            if !(low..=high).contains(&found) {
+                return Err(ModelError::SizeOutOfRange { key, found, low, high });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_key_that_is_out_of_range() {
+        let config = ModelConfig { d_encoder: 1 << 20, ..ModelConfig::default() };
+        let message = config.validate().expect_err("too wide").to_string();
+        assert_eq!(message, "model.d_encoder: 1048576 is outside 1..=8192");
+        assert_eq!(ModelConfig::default().validate(), Ok(()));
+    }
+}

@@ -1,0 +1,69 @@
+//! Embedding tables, tied or not.
+
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor, backend::Backend},
+};
+use traduko_kernels::Kernels;
+
+use crate::{
+    config::{ModelConfig, TieKind},
+    projection::Projection,
+    weights::{Init, WeightSource},
+};
+
+/// Source, target and output tables; a table that is tied to another is not there.
+#[derive(Module, Debug)]
+pub struct Embedding<B: Backend> {
+    /// `[vocab, d_embedding]`, always there; its bias is the output's where output is tied.
+    target: Projection<B>,
+    source: Option<Projection<B>>,
+    output: Option<Projection<B>>,
+}
+
+impl<B: Kernels> Embedding<B> {
+    /// Asks `source` for the tables that `config` wants.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
+        let shape = [config.n_vocab, config.d_embedding];
+        // Wide enough for lookups, narrow enough for logits when the table is tied.
+        let init = Init::Uniform { bound: (3.0 / config.d_embedding as f32).sqrt() };
+        let mut table = |name: &str, bias| Projection::build_with(name, shape, init, bias, source, device);
+        let is_output_tied = config.tie_embeddings != TieKind::None;
+        Ok(Self {
+            target: table("embedding.target", is_output_tied.then_some(Init::Zeros))?,
+            source: match config.tie_embeddings {
+                TieKind::All => None,
+                TieKind::None | TieKind::Target => Some(table("embedding.source", None)?),
+            },
+            output: match config.tie_embeddings {
+                TieKind::None => Some(table("embedding.output", Some(Init::Zeros))?),
+                TieKind::Target | TieKind::All => None,
+            },
+        })
+    }
+
+    /// `[a, b]` ids to `[a, b, d_embedding]`.
+    pub fn source(&self, ids: Tensor<B, 2, Int>) -> Tensor<B, 3> {
+        lookup(self.source.as_ref().unwrap_or(&self.target), ids)
+    }
+
+    /// `[a, b]` ids to `[a, b, d_embedding]`.
+    pub fn target(&self, ids: Tensor<B, 2, Int>) -> Tensor<B, 3> {
+        lookup(&self.target, ids)
+    }
+
+    /// `[n, d_embedding]` to `[n, vocab]`.
+    pub fn logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.output.as_ref().unwrap_or(&self.target).forward(x)
+    }
+}
+
+fn lookup<B: Kernels>(table: &Projection<B>, ids: Tensor<B, 2, Int>) -> Tensor<B, 3> {
+    let [a, b] = ids.dims();
+    let rows = table.rows(ids.reshape([a * b]));
+    let d = rows.dims()[1];
+    rows.reshape([a, b, d])
+}

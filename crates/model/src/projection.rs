@@ -1,0 +1,94 @@
+//! A linear map whose weights are trainable floats or packed int8, so that there is one forward pass.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Int, Tensor, TensorData, backend::Backend},
+};
+use traduko_kernels::{Int8Matrix, Kernels};
+
+use crate::weights::{Init, Matrix, WeightSource};
+
+/// `y = x W^T + b` with `W` `[rows, cols]`; exactly one of `weight` and `packed` is there.
+#[derive(Module, Debug)]
+pub struct Projection<B: Backend> {
+    /// Trainable weights, `[rows, cols]`.
+    pub weight: Option<Param<Tensor<B, 2>>>,
+    /// Packed weights.
+    pub packed: Option<Int8Matrix<B>>,
+    /// `[rows]`.
+    pub bias: Option<Param<Tensor<B, 1>>>,
+}
+
+pub(crate) fn parameter<B: Backend, const D: usize>(values: Vec<f32>, shape: [usize; D], device: &B::Device) -> Param<Tensor<B, D>> {
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
+impl<B: Kernels> Projection<B> {
+    /// Asks `source` for `NAME.weight` and, where `bias` says how it starts, `NAME.bias`.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn build<S: WeightSource>(
+        name: &str,
+        [rows, cols]: [usize; 2],
+        bias: Option<Init>,
+        source: &mut S,
+        device: &B::Device,
+    ) -> Result<Self, S::Error> {
+        let init = Init::glorot(rows, cols);
+        Self::build_with(name, [rows, cols], init, bias, source, device)
+    }
+
+    /// As [`Self::build`], with the weights' own start.
+    ///
+    /// # Errors
+    /// What the source says.
+    pub fn build_with<S: WeightSource>(
+        name: &str,
+        [rows, cols]: [usize; 2],
+        init: Init,
+        bias: Option<Init>,
+        source: &mut S,
+        device: &B::Device,
+    ) -> Result<Self, S::Error> {
+        let (weight, packed) = match source.matrix(&format!("{name}.weight"), rows, cols, init)? {
+            Matrix::Float(values) => (Some(parameter(values, [rows, cols], device)), None),
+            Matrix::Int8 { values, scales } => (None, Some(Int8Matrix::new(values, scales, rows, cols, device))),
+        };
+        let bias = match bias {
+            Some(init) => Some(parameter(source.vector(&format!("{name}.bias"), rows, init)?, [rows], device)),
+            None => None,
+        };
+        Ok(Self { weight, packed, bias })
+    }
+
+    /// `[batch, cols]` to `[batch, rows]`.
+    pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let product = match (&self.weight, &self.packed) {
+            (Some(weight), _) => x.matmul(weight.val().transpose()),
+            (None, Some(packed)) => B::int8_linear(x, packed),
+            (None, None) => unreachable!("a projection is built with weights of one kind"),
+        };
+        match &self.bias {
+            Some(bias) => product + bias.val().unsqueeze_dim::<2>(0),
+            None => product,
+        }
+    }
+
+    /// `[a, b, cols]` to `[a, b, rows]` as one product.
+    pub fn forward_3d(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [a, b, cols] = x.dims();
+        let y = self.forward(x.reshape([a * b, cols]));
+        let rows = y.dims()[1];
+        y.reshape([a, b, rows])
+    }
+
+    /// Rows `ids` of the weights, `[ids, cols]`.
+    pub fn rows(&self, ids: Tensor<B, 1, Int>) -> Tensor<B, 2> {
+        match (&self.weight, &self.packed) {
+            (Some(weight), _) => weight.val().select(0, ids),
+            (None, Some(packed)) => B::int8_rows(packed, ids),
+            (None, None) => unreachable!("a projection is built with weights of one kind"),
+        }
+    }
+}
