@@ -102,10 +102,7 @@ async function load(request, id) {
   const wasmUrl = new URL(`./wasm/traduko_${request.engine}_bg.wasm`, import.meta.url).href;
 
   const [wasm, { files, manifest }] = await Promise.all([
-    import(glueUrl).then(async (glue) => {
-      await glue.default({ module_or_path: wasmUrl });
-      return glue;
-    }),
+    openWasm(glueUrl, wasmUrl),
     readModel(request.modelUrl, (progress) => send({ type: "progress", id, progress })),
   ]);
   wasm.set_panic_handler(die);
@@ -117,13 +114,27 @@ async function load(request, id) {
 }
 
 /**
+ * @param {string} glueUrl
+ * @param {string} wasmUrl
+ * @returns {Promise<any>} the exports of crates/web
+ */
+async function openWasm(glueUrl, wasmUrl) {
+  try {
+    const glue = await import(glueUrl);
+    await glue.default({ module_or_path: wasmUrl });
+    return glue;
+  } catch (error) {
+    throw new Error(`the engine's program could not be loaded (${error instanceof Error ? error.message : error})`);
+  }
+}
+
+/**
  * @param {TranslateRequest} request
  * @param {number} id
  */
 function translate(request, id) {
   if (!engine) throw new Error("no model is loaded yet");
-  const total = request.texts.length;
-  return engine.translate(request.texts, request.options, (/** @type {number} */ done) => {
+  return engine.translate(request.texts, request.options, (/** @type {number} */ done, /** @type {number} */ total) => {
     send({ type: "progress", id, progress: { stage: "translate", done, total } });
     // A turn of the event loop, so that a cancel message is seen before the next batch.
     return new Promise((resolve) => setTimeout(resolve, 0));

@@ -29,8 +29,8 @@
  *
  * @typedef {object} TranslateProgress
  * @property {"translate"} stage
- * @property {number} done texts
- * @property {number} total texts
+ * @property {number} done sentences
+ * @property {number} total sentences
  *
  * @typedef {DownloadProgress | TranslateProgress} Progress
  *
