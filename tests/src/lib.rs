@@ -1,1 +1,13 @@
-//! End-to-end tests live beside this file under `tests/`.
+//! End to end: a real Chromium, the page as `cargo xtask dist` built it, and the model that ships with it.
+//!
+//! [`Site`] serves `dist/`; [`Browser`] is a Chromium with a new, empty profile, driven through its chromedriver. Both are
+//! gone when they are dropped, after a failed test too. The tests themselves are in `tests/page/`.
+
+mod browser;
+mod console;
+mod driver;
+mod site;
+
+pub use browser::{Browser, Graphics, View};
+pub use console::ConsoleEntry;
+pub use site::Site;

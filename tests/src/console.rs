@@ -1,0 +1,74 @@
+//! The browser's console, and two of chromedriver's commands that WebDriver does not have.
+
+use std::fmt;
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+/// A line of the browser's console, the workers' lines among them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ConsoleEntry {
+    /// `SEVERE`, `WARNING`, `INFO` or `DEBUG`.
+    pub level: String,
+    /// The part of the browser that spoke: `network`, `javascript`, `console-api`, ...
+    #[serde(default)]
+    pub source: String,
+    /// Where and what.
+    pub message: String,
+}
+
+impl ConsoleEntry {
+    pub(crate) fn is_error(&self) -> bool {
+        self.level == "SEVERE"
+    }
+
+    pub(crate) fn is_network(&self) -> bool {
+        self.source == "network"
+    }
+}
+
+impl fmt::Display for ConsoleEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "console {} ({}): {}",
+            self.level, self.source, self.message
+        )
+    }
+}
+
+/// A command of chromedriver's own.
+#[derive(Debug)]
+pub(crate) enum ChromeCommand {
+    /// Takes the console's lines since the last time.
+    Console,
+    /// Calls a method of the DevTools protocol.
+    DevTools {
+        method: &'static str,
+        parameters: Value,
+    },
+}
+
+impl WebDriverCompatibleCommand for ChromeCommand {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        let command = match self {
+            Self::Console => "se/log",
+            Self::DevTools { .. } => "goog/cdp/execute",
+        };
+        base.join(&format!(
+            "session/{}/{command}",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = match self {
+            Self::Console => json!({ "type": "browser" }),
+            Self::DevTools { method, parameters } => json!({ "cmd": method, "params": parameters }),
+        };
+        (Method::POST, Some(body.to_string()))
+    }
+}

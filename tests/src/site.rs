@@ -1,0 +1,44 @@
+//! The built page on a server of its own.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use xtask::server::Server;
+
+/// The built page, served at a free port of this machine until it is stopped or dropped.
+pub struct Site {
+    server: Option<Server>,
+    base: String,
+}
+
+impl Site {
+    /// Serves `dist/`.
+    ///
+    /// # Errors
+    /// Fails when the page has not been built.
+    pub fn start() -> Result<Self> {
+        let server = Server::start(&workspace().join("dist"), (Ipv4Addr::LOCALHOST, 0).into())?;
+        let base = format!("http://{}/", server.address());
+        Ok(Self {
+            server: Some(server),
+            base,
+        })
+    }
+
+    /// The address of a page, such as `demo/guide.html?engine=cpu`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Takes the server down; [`Self::url`] stays as it was.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+}
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,0 +1,170 @@
+//! The demo site and its button: words change, nothing else does.
+
+use anyhow::Result;
+use serde_json::Value;
+use traduko_tests::{Browser, Graphics, Site};
+
+use crate::visitor::TRANSLATE;
+
+const PAGES: [&str; 4] = [
+    "demo/",
+    "demo/guide.html",
+    "demo/prices.html",
+    "demo/about.html",
+];
+
+/// Keeps every element outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced.
+const KEEP_ELEMENTS: &str = "const bar = document.querySelector('.translate-bar');
+    window.elementsNow = () => [...document.querySelectorAll('head *, body, body *')].filter((element) => !bar.contains(element));
+    window.elementsBefore = window.elementsNow();";
+const SAME_ELEMENTS: &str = "const [before, now] = [window.elementsBefore, window.elementsNow()];
+    return before.length > 0 && before.length === now.length && before.every((element, index) => element === now[index])";
+const ATTRIBUTES: &str = "return window.elementsNow()
+    .map((element) => element.tagName + [...element.attributes].map(({ name, value }) => ` ${name}=${value}`).join(''))";
+/// Code, and what the page marks as not to be translated.
+const LEFT_ALONE: &str = "return [...document.querySelectorAll('body :is(code, pre, kbd, [translate=no], [lang=fr])')]
+    .filter((element) => !element.classList.contains('translate-bar')).map((element) => element.textContent)";
+/// Every Text node outside the bar.
+const TEXTS: &str = "const bar = document.querySelector('.translate-bar');
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) if (!bar.contains(walker.currentNode)) texts.push(walker.currentNode.data);
+    return texts";
+/// Blocks of prose that are the translator's to change.
+const BLOCKS: &str = "return [...document.querySelectorAll('main :is(h1, h2, p, li, dt, dd, td, th, figcaption, caption)')]
+    .filter((block) => !block.closest('[translate=no], [lang=fr] blockquote') && /[a-z]{3}/i.test(block.textContent))
+    .map((block) => block.textContent.trim())";
+
+async fn strings(browser: &Browser, script: &str) -> Result<Vec<String>> {
+    Ok(serde_json::from_value(browser.script(script).await?)?)
+}
+
+/// Presses the button and waits until the page says it is translated; a failure there fails at once.
+async fn press_translate(browser: &mut Browser) -> Result<()> {
+    browser.element("translate-page").await?.click().await?;
+    wait_until_translated(browser).await
+}
+
+async fn wait_until_translated(browser: &mut Browser) -> Result<()> {
+    let is_over =
+        "return ['translated', 'failed'].includes(document.documentElement.dataset.translation)";
+    browser.wait(TRANSLATE, is_over).await?;
+    let status = browser
+        .text("return document.getElementById('translate-status').textContent")
+        .await?;
+    println!("{status}");
+    assert_eq!(
+        browser
+            .script("return document.documentElement.dataset.translation")
+            .await?,
+        "translated",
+        "{status}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    for page in PAGES {
+        browser.open(&site.url(page)).await?;
+        // The choice is kept for the visit; each page starts from its English here.
+        browser.script("sessionStorage.clear()").await?;
+        browser.reload().await?;
+        browser
+            .wait(
+                10,
+                "return !document.getElementById('translate-page').disabled",
+            )
+            .await?;
+        browser.script(KEEP_ELEMENTS).await?;
+        let attributes = strings(&browser, ATTRIBUTES).await?;
+        let left_alone = strings(&browser, LEFT_ALONE).await?;
+        let texts = strings(&browser, TEXTS).await?;
+        let blocks = strings(&browser, BLOCKS).await?;
+
+        press_translate(&mut browser).await?;
+        assert_eq!(
+            browser.script(SAME_ELEMENTS).await?,
+            Value::Bool(true),
+            "{page}: an element came, went or moved"
+        );
+        assert_eq!(strings(&browser, ATTRIBUTES).await?, attributes, "{page}");
+        assert_eq!(strings(&browser, LEFT_ALONE).await?, left_alone, "{page}");
+        assert_eq!(
+            browser
+                .script("return document.documentElement.lang")
+                .await?,
+            "fr"
+        );
+        let translated = strings(&browser, BLOCKS).await?;
+        assert_eq!(
+            translated.len(),
+            blocks.len(),
+            "{page}: a block lost all its words"
+        );
+        let changed = blocks
+            .iter()
+            .zip(&translated)
+            .filter(|(before, after)| before != after)
+            .count();
+        println!(
+            "{page}: {changed} of {} blocks changed; the first: {:?}",
+            blocks.len(),
+            translated.first()
+        );
+        // A word may be the same in both languages, a page may not.
+        assert!(
+            changed * 10 >= blocks.len() * 8,
+            "{page}: {changed} of {} blocks changed",
+            blocks.len()
+        );
+
+        browser.element("translate-page").await?.click().await?;
+        browser
+            .wait(
+                10,
+                "return document.documentElement.dataset.translation === 'original'",
+            )
+            .await?;
+        assert_eq!(
+            strings(&browser, TEXTS).await?,
+            texts,
+            "{page}: the original did not come back"
+        );
+        assert_eq!(
+            browser
+                .script("return document.documentElement.lang")
+                .await?,
+            "en"
+        );
+    }
+    browser.finish().await
+}
+
+#[tokio::test]
+async fn the_next_page_of_the_visit_opens_translated() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("demo/")).await?;
+    press_translate(&mut browser).await?;
+    browser
+        .script("document.querySelector('main a[href=\"guide.html\"]').click()")
+        .await?;
+    browser
+        .wait(10, "return location.pathname.endsWith('guide.html')")
+        .await?;
+    wait_until_translated(&mut browser).await?;
+    let text = browser
+        .text("return document.querySelector('main').innerText")
+        .await?
+        .to_lowercase();
+    let french = ["le", "la", "les", "un", "une", "vous", "est", "et"];
+    let words = text
+        .split(|letter: char| !letter.is_alphabetic())
+        .filter(|word| french.contains(word))
+        .count();
+    assert!(words >= 10, "{words} common French words in:\n{text}");
+    browser.finish().await
+}

@@ -1,0 +1,8 @@
+//! What a visitor does, in a real browser, with the model that ships.
+
+mod demo_site;
+mod engines;
+mod layout;
+mod offline;
+mod text_page;
+mod visitor;

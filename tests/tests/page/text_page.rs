@@ -1,0 +1,67 @@
+//! The box that translates as one types.
+
+use anyhow::Result;
+use traduko_tests::{Browser, Graphics, Site};
+
+use crate::visitor::{translate, wait_for_engine};
+
+#[tokio::test]
+async fn typed_english_becomes_french() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("")).await?;
+    wait_for_engine(&mut browser).await?;
+
+    let french = translate(&mut browser, "The cat is sleeping on the chair.").await?;
+    println!("{french}");
+    assert!(french.to_lowercase().contains("chat"), "{french}");
+    let french = translate(&mut browser, "I have three brothers.").await?;
+    println!("{french}");
+    assert!(french.to_lowercase().contains("trois"), "{french}");
+    browser.finish().await
+}
+
+#[tokio::test]
+async fn lines_stay_lines_and_the_heat_map_shows_each_sentence() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("?engine=cpu")).await?;
+    wait_for_engine(&mut browser).await?;
+
+    let french = translate(
+        &mut browser,
+        "It is cold today.\n\nWhere is the train station?",
+    )
+    .await?;
+    assert_eq!(french.lines().count(), 3, "{french}");
+    assert_eq!(french.lines().nth(1), Some(""), "{french}");
+    let sentences = browser
+        .script("return document.getElementById('attention-sentence').options.length")
+        .await?;
+    assert_eq!(sentences, 2);
+    // The numbers of a row are shares of one whole, in percent, each rounded.
+    let sums = "return [...document.querySelectorAll('#attention-table tbody tr')]
+                    .map((row) => [...row.querySelectorAll('td')].map((cell) => parseFloat(cell.textContent) || 0))
+                    .map((cells) => cells.reduce((sum, cell) => sum + cell, 0))";
+    let sums = browser.script(sums).await?;
+    let sums: Vec<f64> = serde_json::from_value(sums)?;
+    assert!(!sums.is_empty());
+    assert!(
+        sums.iter().all(|sum| (90.0..110.0).contains(sum)),
+        "{sums:?}"
+    );
+
+    let source = browser.element("source-text").await?;
+    source.clear().await?;
+    source.send_keys(" ").await?;
+    browser
+        .wait(
+            10,
+            "return document.getElementById('target-text').value === ''",
+        )
+        .await?;
+    browser
+        .wait(10, "return document.getElementById('attention').hidden")
+        .await?;
+    browser.finish().await
+}

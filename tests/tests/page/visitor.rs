@@ -1,0 +1,45 @@
+//! What several tests do: wait for the engine, type, read.
+
+use anyhow::Result;
+use traduko_tests::Browser;
+
+/// Seconds for the model to arrive and an engine to start, on a slow machine.
+pub const START: u64 = 120;
+/// Seconds for a translation; an emulated graphics card needs most of it.
+pub const TRANSLATE: u64 = 300;
+
+/// Waits until the text page can translate and has made its choice of engine, which is returned.
+pub async fn wait_for_engine(browser: &mut Browser) -> Result<String> {
+    browser
+        .wait(
+            START,
+            "return document.documentElement.dataset.state !== 'loading'",
+        )
+        .await?;
+    let failure = browser
+        .text("return document.getElementById('error').textContent")
+        .await?;
+    anyhow::ensure!(failure.is_empty(), "the page says: {failure}");
+    let engine = browser
+        .wait(TRANSLATE, "return document.documentElement.dataset.engine")
+        .await?;
+    Ok(engine.as_str().unwrap_or_default().to_owned())
+}
+
+/// Types into the empty box of the text page and returns the translation.
+pub async fn translate(browser: &mut Browser, english: &str) -> Result<String> {
+    browser
+        .script("document.getElementById('target-text').value = ''")
+        .await?;
+    let source = browser.element("source-text").await?;
+    source.clear().await?;
+    source.send_keys(english).await?;
+    let is_done = "const target = document.getElementById('target-text');
+                   return target.value !== '' && !target.hasAttribute('aria-busy')
+                       && document.getElementById('source-text').value.length > 0
+                       && document.getElementById('status').textContent.startsWith('Translated')";
+    browser.wait(TRANSLATE, is_done).await?;
+    browser
+        .text("return document.getElementById('target-text').value")
+        .await
+}
