@@ -19,7 +19,7 @@ use crate::tokenizer::{SPECIALS, SubwordTokenizer, byte_token};
 use crate::{TextError, normalize};
 
 /// Characters with a token of their own; rarer ones are spelled in bytes.
-const MAX_ALPHABET: usize = 300;
+const MAX_ALPHABET: usize = 200;
 
 /// The smallest vocabulary [`train`] accepts: reserved ids, bytes and the alphabet.
 pub const MIN_VOCAB: usize = SPECIALS.len() + 256 + MAX_ALPHABET;
