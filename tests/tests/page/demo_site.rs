@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use traduko_tests::{Browser, Graphics, Site};
 
-use crate::visitor::TRANSLATE;
+use crate::visitor::{press_translate, wait_for_button, wait_until_translated};
 
 const PAGES: [&str; 4] = [
     "demo/",
@@ -39,30 +39,6 @@ async fn strings(browser: &Browser, script: &str) -> Result<Vec<String>> {
     Ok(serde_json::from_value(browser.script(script).await?)?)
 }
 
-/// Presses the button and waits until the page says it is translated; a failure there fails at once.
-async fn press_translate(browser: &mut Browser) -> Result<()> {
-    browser.element("translate-page").await?.click().await?;
-    wait_until_translated(browser).await
-}
-
-async fn wait_until_translated(browser: &mut Browser) -> Result<()> {
-    let is_over =
-        "return ['translated', 'failed'].includes(document.documentElement.dataset.translation)";
-    browser.wait(TRANSLATE, is_over).await?;
-    let status = browser
-        .text("return document.getElementById('translate-status').textContent")
-        .await?;
-    println!("{status}");
-    assert_eq!(
-        browser
-            .script("return document.documentElement.dataset.translation")
-            .await?,
-        "translated",
-        "{status}"
-    );
-    Ok(())
-}
-
 #[tokio::test]
 async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
     let site = Site::start()?;
@@ -72,12 +48,7 @@ async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
         // The choice is kept for the visit; each page starts from its English here.
         browser.script("sessionStorage.clear()").await?;
         browser.reload().await?;
-        browser
-            .wait(
-                10,
-                "return !document.getElementById('translate-page').disabled",
-            )
-            .await?;
+        wait_for_button(&mut browser).await?;
         browser.script(KEEP_ELEMENTS).await?;
         let attributes = strings(&browser, ATTRIBUTES).await?;
         let left_alone = strings(&browser, LEFT_ALONE).await?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use fantoccini::key::Key;
 use traduko_tests::{Browser, Graphics, Site, View};
 
-use crate::visitor::{START, translate, wait_for_engine};
+use crate::visitor::{translate, wait_for_button, wait_for_engine, wait_until_translated};
 
 const PAGES: [&str; 5] = [
     "",
@@ -91,12 +91,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url("demo/")).await?;
-    browser
-        .wait(
-            10,
-            "return !document.getElementById('translate-page').disabled",
-        )
-        .await?;
+    wait_for_button(&mut browser).await?;
     let focus = "return document.activeElement?.id ?? ''";
     for _ in 0..20 {
         if browser.text(focus).await? == "translate-page" {
@@ -113,12 +108,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
         "the focus cannot be seen"
     );
     browser.press(Key::Enter).await?;
-    browser
-        .wait(
-            START,
-            "return document.documentElement.dataset.translation === 'translated'",
-        )
-        .await?;
+    wait_until_translated(&mut browser).await?;
     browser.press(Key::Enter).await?;
     browser
         .wait(

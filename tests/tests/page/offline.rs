@@ -3,7 +3,7 @@
 use anyhow::Result;
 use traduko_tests::{Browser, Graphics, Site};
 
-use crate::visitor::{START, translate, wait_for_engine};
+use crate::visitor::{START, press_translate, translate, wait_for_button, wait_for_engine};
 
 const MODEL_STATUS: &str = "return document.getElementById('model-status').textContent";
 
@@ -43,18 +43,7 @@ async fn the_model_is_downloaded_once_and_the_site_works_without_its_server() ->
     );
 
     browser.open(&site.url("demo/about.html")).await?;
-    browser
-        .wait(
-            START,
-            "return !document.getElementById('translate-page').disabled",
-        )
-        .await?;
-    browser.element("translate-page").await?.click().await?;
-    browser
-        .wait(
-            START,
-            "return document.documentElement.dataset.translation === 'translated'",
-        )
-        .await?;
+    wait_for_button(&mut browser).await?;
+    press_translate(&mut browser).await?;
     browser.finish_offline().await
 }

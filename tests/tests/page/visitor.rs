@@ -43,3 +43,39 @@ pub async fn translate(browser: &mut Browser, english: &str) -> Result<String> {
         .text("return document.getElementById('target-text').value")
         .await
 }
+
+/// Waits until the demo site's button can be pressed.
+pub async fn wait_for_button(browser: &mut Browser) -> Result<()> {
+    browser
+        .wait(
+            10,
+            "return !document.getElementById('translate-page').disabled",
+        )
+        .await?;
+    Ok(())
+}
+
+/// Presses the demo site's button and waits until the page is translated.
+pub async fn press_translate(browser: &mut Browser) -> Result<()> {
+    browser.element("translate-page").await?.click().await?;
+    wait_until_translated(browser).await
+}
+
+/// Waits until the demo page is translated; where it says that it failed, that is the error.
+pub async fn wait_until_translated(browser: &mut Browser) -> Result<()> {
+    let is_over =
+        "return ['translated', 'failed'].includes(document.documentElement.dataset.translation)";
+    browser.wait(TRANSLATE, is_over).await?;
+    let status = browser
+        .text("return document.getElementById('translate-status').textContent")
+        .await?;
+    println!("{status}");
+    assert_eq!(
+        browser
+            .script("return document.documentElement.dataset.translation")
+            .await?,
+        "translated",
+        "{status}"
+    );
+    Ok(())
+}
