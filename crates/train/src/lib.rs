@@ -1,5 +1,9 @@
 //! The training toolkit as a library, so that tests and benches reach it.
 
+pub mod config;
 pub mod corpus;
 pub mod dataset;
+pub mod device;
 pub mod prepare;
+pub mod toy;
+pub mod train;

@@ -1,0 +1,235 @@
+//! The experiment: one TOML file, seed included, and its overrides from the command line.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use traduko_model::ModelConfig;
+
+/// A whole experiment. Every key has a default but `data.dir`; unknown keys are errors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Where the text is.
+    pub data: DataConfig,
+    /// The network. `n_vocab` is taken from the prepared text.
+    pub model: ModelConfig,
+    /// How it is trained.
+    pub train: OptimisationConfig,
+}
+
+/// Where the text is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// A folder that `traduko prepare` wrote, relative to the working folder.
+    pub dir: PathBuf,
+}
+
+/// How the learning rate goes after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Stays.
+    Constant,
+    /// Falls with the inverse square root of the step (Vaswani et al., 2017).
+    InverseSqrt,
+    /// Falls in a straight line to `min_learning_rate` at `max_steps`.
+    Linear,
+    /// Is multiplied by `plateau_factor` when the validation loss has not improved `plateau_patience` times.
+    Plateau,
+}
+
+/// How a network is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimisationConfig {
+    /// Seeds the weights, the order of batches and the dropout.
+    pub seed: u64,
+    /// Most target tokens in a batch, padding included.
+    pub batch_tokens: usize,
+    /// Steps to train.
+    pub max_steps: u64,
+    /// The highest learning rate.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from zero.
+    pub warmup_steps: u64,
+    /// What it does then.
+    pub schedule: ScheduleKind,
+    /// Where a falling learning rate stops.
+    pub min_learning_rate: f64,
+    /// See [`ScheduleKind::Plateau`].
+    pub plateau_factor: f64,
+    /// See [`ScheduleKind::Plateau`]; counted in validations.
+    pub plateau_patience: u32,
+    /// Largest norm of the gradient over all parameters; 0 never clips.
+    pub clip_norm: f64,
+    /// Label smoothing.
+    pub label_smoothing: f32,
+    /// Share of embeddings and of what passes between layers that is dropped.
+    pub dropout: f64,
+    /// Adam's first decay.
+    pub beta_1: f32,
+    /// Adam's second decay.
+    pub beta_2: f32,
+    /// Adam's epsilon.
+    pub epsilon: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// Steps between two lines of the log.
+    pub log_every: u64,
+    /// Steps between two validations.
+    pub validate_every: u64,
+    /// Steps between two checkpoints.
+    pub checkpoint_every: u64,
+}
+
+impl Default for OptimisationConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            batch_tokens: 2000,
+            max_steps: 20_000,
+            learning_rate: 1e-3,
+            warmup_steps: 400,
+            schedule: ScheduleKind::Plateau,
+            min_learning_rate: 1e-5,
+            plateau_factor: 0.7,
+            plateau_patience: 1,
+            clip_norm: 1.0,
+            label_smoothing: 0.1,
+            dropout: 0.1,
+            beta_1: 0.9,
+            beta_2: 0.98,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            log_every: 50,
+            validate_every: 500,
+            checkpoint_every: 500,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Reads `path` and applies `overrides` such as `train.batch_tokens=4096`.
+    ///
+    /// # Errors
+    /// What cannot be read or parsed, with the file and the key.
+    pub fn read(path: &Path, overrides: &[String]) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        Self::parse(&text, overrides).with_context(|| path.display().to_string())
+    }
+
+    /// As [`Self::read`], from text.
+    ///
+    /// # Errors
+    /// What cannot be parsed, with its key.
+    pub fn parse(text: &str, overrides: &[String]) -> anyhow::Result<Self> {
+        let mut table: toml::Table = text.parse()?;
+        for setting in overrides {
+            set(&mut table, setting)?;
+        }
+        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+            let message = error.inner().to_string();
+            anyhow::anyhow!("{}: {}", error.path(), message.trim())
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The configuration as TOML, complete.
+    ///
+    /// # Errors
+    /// Never in practice: every value has a TOML form.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.model.validate()?;
+        let train = &self.train;
+        let ranges = [
+            ("learning_rate", train.learning_rate, 0.0, 10.0),
+            ("min_learning_rate", train.min_learning_rate, 0.0, 10.0),
+            ("plateau_factor", train.plateau_factor, 0.0, 1.0),
+            ("label_smoothing", f64::from(train.label_smoothing), 0.0, 0.99),
+            ("dropout", train.dropout, 0.0, 0.99),
+            ("clip_norm", train.clip_norm, 0.0, 1e9),
+            ("beta_1", f64::from(train.beta_1), 0.0, 0.999_999),
+            ("beta_2", f64::from(train.beta_2), 0.0, 0.999_999),
+            ("epsilon", f64::from(train.epsilon), 0.0, 1.0),
+            ("weight_decay", f64::from(train.weight_decay), 0.0, 10.0),
+        ];
+        for (key, found, low, high) in ranges {
+            if !(low..=high).contains(&found) {
+                bail!("train.{key}: {found} is outside {low}..={high}");
+            }
+        }
+        let counts = [
+            ("batch_tokens", train.batch_tokens as u64),
+            ("max_steps", train.max_steps),
+            ("log_every", train.log_every),
+            ("validate_every", train.validate_every),
+            ("checkpoint_every", train.checkpoint_every),
+        ];
+        for (key, found) in counts {
+            if found == 0 {
+                bail!("train.{key}: 0 is not possible, give at least 1");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts `key.key=value` into `table`; the value is TOML, or else text.
+fn set(table: &mut toml::Table, setting: &str) -> anyhow::Result<()> {
+    let Some((path, value)) = setting.split_once('=') else {
+        bail!("--set {setting}: expected KEY=VALUE, such as train.batch_tokens=4096");
+    };
+    let value = format!("value = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let mut keys: Vec<&str> = path.trim().split('.').collect();
+    let last = keys.pop().expect("split gives at least one part");
+    let mut table = table;
+    for key in keys {
+        let entry = table.entry(key).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        table = entry.as_table_mut().with_context(|| format!("--set {setting}: {key} is not a table"))?;
+    }
+    table.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_win_and_types_are_kept() {
+        let config = TrainConfig::parse(
+            "[train]\nseed = 3\n",
+            &["train.batch_tokens=4096".into(), "model.cell=gru".into(), "train.dropout = 0.2".into()],
+        )
+        .expect("valid");
+        assert_eq!((config.train.seed, config.train.batch_tokens), (3, 4096));
+        assert_eq!(config.model.cell, traduko_model::CellKind::Gru);
+        assert!((config.train.dropout - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn errors_name_the_key() {
+        let message = |text: &str| format!("{:#}", TrainConfig::parse(text, &[]).expect_err("invalid"));
+        assert!(message("[model]\nattention = \"luongg\"").contains("model.attention: unknown variant `luongg`"));
+        assert!(message("[train]\nlearning_rat = 1.0").contains("learning_rat"));
+        assert!(message("[train]\ndropout = 1.5").contains("train.dropout: 1.5 is outside"));
+        assert!(message("[model]\nd_encoder = 0").contains("model.d_encoder: 0 is outside"));
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back() {
+        let config = TrainConfig::default();
+        assert_eq!(TrainConfig::parse(&config.to_toml().expect("TOML"), &[]).expect("valid"), config);
+    }
+}

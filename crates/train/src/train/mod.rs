@@ -1,0 +1,10 @@
+//! Training: the loop and its parts.
+
+mod checkpoint;
+mod optimizer;
+mod progress;
+mod run;
+mod schedule;
+
+pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights, write_atomically};
+pub use run::{TrainArgs, run};

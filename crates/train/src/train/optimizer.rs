@@ -1,0 +1,116 @@
+//! Adam over a whole network, its gradient clipped by the norm over all parameters (Pascanu et al., 2013).
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Tensor, TensorData, backend::AutodiffBackend},
+};
+use traduko_kernels::{AdamStep, Kernels};
+use traduko_model::{NamedTensor, Seq2Seq};
+
+/// Both moments of every parameter.
+pub struct Optimizer<B: AutodiffBackend> {
+    moments: HashMap<ParamId, [Tensor<B::InnerBackend, 1>; 2]>,
+}
+
+/// Prefixes of the moments' names in a checkpoint.
+const MOMENTS: [&str; 2] = ["adam.first.", "adam.second."];
+
+impl<B: AutodiffBackend + Kernels> Optimizer<B>
+where
+    B::InnerBackend: Kernels,
+{
+    /// Moments of zero.
+    pub fn new() -> Self {
+        Self { moments: HashMap::new() }
+    }
+
+    /// Moments out of a checkpoint; those missing start at zero.
+    pub fn restore(model: &Seq2Seq<B>, mut tensors: BTreeMap<String, NamedTensor>, device: &B::Device) -> Self {
+        let mut moments = HashMap::new();
+        for (name, id) in model.parameter_names() {
+            let mut take = |prefix: &str| {
+                let values = tensors.remove(&format!("{prefix}{name}"))?.values;
+                let len = values.len();
+                Some(Tensor::from_data(TensorData::new(values, [len]), device))
+            };
+            if let (Some(first), Some(second)) = (take(MOMENTS[0]), take(MOMENTS[1])) {
+                moments.insert(id, [first, second]);
+            }
+        }
+        Self { moments }
+    }
+
+    /// The moments by name.
+    pub fn named(&self, model: &Seq2Seq<B>) -> Vec<NamedTensor> {
+        let mut tensors = Vec::new();
+        for (name, id) in model.parameter_names() {
+            let Some(moments) = self.moments.get(&id) else { continue };
+            for (prefix, moment) in MOMENTS.into_iter().zip(moments) {
+                tensors.push(NamedTensor {
+                    name: format!("{prefix}{name}"),
+                    shape: moment.dims().to_vec(),
+                    values: moment.to_data().convert::<f32>().into_vec().expect("converted to f32"),
+                });
+            }
+        }
+        tensors
+    }
+
+    /// One step. `step.gradient_scale` averages the summed loss; clipping to `clip_norm` (0: never) comes on top.
+    /// Gives the network and the norm of the averaged gradient before clipping.
+    pub fn step(&mut self, model: Seq2Seq<B>, gradients: B::Gradients, mut step: AdamStep, clip_norm: f64) -> (Seq2Seq<B>, f64) {
+        let mut squares = Squares::<B> { gradients: &gradients, sums: Vec::new() };
+        model.visit(&mut squares);
+        let sum: f32 = Tensor::cat(squares.sums, 0).sum().into_data().convert::<f32>().into_vec().expect("converted to f32")[0];
+        let norm = f64::from(sum).sqrt() * f64::from(step.gradient_scale);
+        if clip_norm > 0.0 && norm > clip_norm {
+            step.gradient_scale *= (clip_norm / norm) as f32;
+        }
+        let mut update = Update { gradients, moments: &mut self.moments, step };
+        (model.map(&mut update), norm)
+    }
+}
+
+struct Squares<'a, B: AutodiffBackend> {
+    gradients: &'a B::Gradients,
+    sums: Vec<Tensor<B::InnerBackend, 1>>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Squares<'_, B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.sums.push(gradient.powi_scalar(2).sum());
+        }
+    }
+}
+
+struct Update<'a, B: AutodiffBackend> {
+    gradients: B::Gradients,
+    moments: &'a mut HashMap<ParamId, [Tensor<B::InnerBackend, 1>; 2]>,
+    step: AdamStep,
+}
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Update<'_, B>
+where
+    B::InnerBackend: Kernels,
+{
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let Some(gradient) = tensor.grad_remove(&mut self.gradients) else {
+            return Param::from_mapped_value(id, tensor, mapper);
+        };
+        let shape = tensor.shape();
+        let len = shape.num_elements();
+        let moments = self.moments.remove(&id).unwrap_or_else(|| {
+            let zeros = Tensor::zeros([len], &gradient.device());
+            [zeros.clone(), zeros]
+        });
+        let values = tensor.inner().reshape([len]);
+        let (values, moments) = B::InnerBackend::adam_step(values, gradient.reshape([len]), moments, self.step);
+        self.moments.insert(id, moments);
+        let tensor = Tensor::from_inner(values.reshape(shape)).require_grad();
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}

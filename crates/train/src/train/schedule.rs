@@ -1,0 +1,98 @@
+//! Learning rates: warm-up, then constant, inverse square root, linear or plateau.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{OptimisationConfig, ScheduleKind};
+
+/// What a schedule remembers between steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleState {
+    /// What plateaus have left of the learning rate.
+    factor: f64,
+    /// The least validation loss so far.
+    best: Option<f64>,
+    /// Validations since.
+    stalled: u32,
+}
+
+impl Default for ScheduleState {
+    fn default() -> Self {
+        Self { factor: 1.0, best: None, stalled: 0 }
+    }
+}
+
+impl ScheduleState {
+    /// The learning rate of `step`, counted from 1.
+    pub fn learning_rate(&self, config: &OptimisationConfig, step: u64) -> f64 {
+        let peak = config.learning_rate;
+        let warmup = config.warmup_steps;
+        if step < warmup {
+            return peak * step as f64 / warmup as f64;
+        }
+        let rate = match config.schedule {
+            ScheduleKind::Constant => peak,
+            ScheduleKind::InverseSqrt => peak * (warmup.max(1) as f64 / step as f64).sqrt(),
+            ScheduleKind::Linear => {
+                let left = config.max_steps.saturating_sub(step) as f64;
+                peak * left / config.max_steps.saturating_sub(warmup).max(1) as f64
+            }
+            ScheduleKind::Plateau => peak * self.factor,
+        };
+        rate.max(config.min_learning_rate.min(peak))
+    }
+
+    /// Takes note of a validation loss; says whether it is the best so far.
+    pub fn validated(&mut self, config: &OptimisationConfig, loss: f64) -> bool {
+        if self.best.is_none_or(|best| loss < best) {
+            (self.best, self.stalled) = (Some(loss), 0);
+            return true;
+        }
+        self.stalled += 1;
+        if self.stalled > config.plateau_patience {
+            (self.factor, self.stalled) = (self.factor * config.plateau_factor, 0);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(schedule: ScheduleKind) -> OptimisationConfig {
+        OptimisationConfig {
+            learning_rate: 1.0,
+            min_learning_rate: 0.01,
+            warmup_steps: 100,
+            max_steps: 1100,
+            schedule,
+            plateau_factor: 0.5,
+            plateau_patience: 1,
+            ..OptimisationConfig::default()
+        }
+    }
+
+    #[test]
+    fn rates_by_hand() {
+        let state = ScheduleState::default();
+        let rate = |kind, step| state.learning_rate(&config(kind), step);
+        assert_eq!(rate(ScheduleKind::Constant, 50), 0.5);
+        assert_eq!(rate(ScheduleKind::Constant, 5000), 1.0);
+        assert_eq!(rate(ScheduleKind::InverseSqrt, 400), 0.5);
+        assert_eq!(rate(ScheduleKind::Linear, 600), 0.5);
+        assert_eq!(rate(ScheduleKind::Linear, 5000), 0.01);
+    }
+
+    #[test]
+    fn a_plateau_halves_after_its_patience() {
+        let config = config(ScheduleKind::Plateau);
+        let mut state = ScheduleState::default();
+        assert!(state.validated(&config, 3.0));
+        assert!(!state.validated(&config, 3.5));
+        assert_eq!(state.learning_rate(&config, 500), 1.0);
+        assert!(!state.validated(&config, 3.2));
+        assert_eq!(state.learning_rate(&config, 500), 0.5);
+        assert!(state.validated(&config, 2.9));
+    }
+}
