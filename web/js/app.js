@@ -116,10 +116,15 @@ function showSentences(list) {
   sentences = list.filter((sentence) => sentence.attention.length > 0);
   attention.hidden = sentences.length === 0;
   attentionSentence.replaceChildren(
-    ...sentences.map((sentence, index) => new Option(`${index + 1}: ${sentence.source_pieces.join(" ")}`, String(index))),
+    ...sentences.map((sentence, index) => new Option(`${index + 1}: ${plainText(sentence.source_pieces)}`, String(index))),
   );
   attentionSentence.disabled = sentences.length < 2;
   if (sentences.length > 0) drawHeatMap(attentionTable, sentences[0]);
+}
+
+/** @param {string[]} pieces printable subwords, of which `▁` begins a word */
+function plainText(pieces) {
+  return pieces.join("").replaceAll("▁", " ").trim();
 }
 
 /** @param {EngineReport} report */
@@ -150,6 +155,7 @@ function showError(error) {
 
 sourceText.addEventListener("input", () => {
   clearTimeout(timer);
+  targetText.setAttribute("aria-busy", "true");
   timer = setTimeout(translate, DEBOUNCE_MS);
 });
 examples.addEventListener("click", (event) => {

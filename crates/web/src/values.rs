@@ -1,0 +1,107 @@
+//! What crosses to JavaScript and back; `web/js/protocol.js` has the same shapes as JSDoc types.
+
+use serde::{Deserialize, Serialize};
+use traduko_translator::TranslateOptions;
+
+/// How to translate; what is left out keeps its default.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    beam: usize,
+    length_penalty: f32,
+    n_best: usize,
+    with_attention: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let TranslateOptions {
+            beam,
+            length_penalty,
+            n_best,
+            with_attention,
+            ..
+        } = TranslateOptions::default();
+        Self {
+            beam,
+            length_penalty,
+            n_best,
+            with_attention,
+        }
+    }
+}
+
+/// Sentences translated between two looks at the mailbox: few, so that a page that types on is soon heard.
+const BATCH_SENTENCES: usize = 8;
+
+impl From<Options> for TranslateOptions {
+    fn from(options: Options) -> Self {
+        let Options {
+            beam,
+            length_penalty,
+            n_best,
+            with_attention,
+        } = options;
+        Self {
+            beam,
+            length_penalty,
+            n_best,
+            with_attention,
+            batch_sentences: BATCH_SENTENCES,
+            ..Self::default()
+        }
+    }
+}
+
+/// A translated text.
+#[derive(Serialize)]
+pub struct Translation {
+    text: String,
+    sentences: Vec<Sentence>,
+}
+
+/// One sentence, with the attention as `[target][source]` where it was asked for.
+#[derive(Serialize)]
+struct Sentence {
+    source_pieces: Vec<String>,
+    target_pieces: Vec<String>,
+    score: f32,
+    attention: Vec<Vec<f32>>,
+    alternatives: Vec<Alternative>,
+}
+
+#[derive(Serialize)]
+struct Alternative {
+    text: String,
+    score: f32,
+}
+
+impl From<traduko_translator::Translation> for Translation {
+    fn from(translation: traduko_translator::Translation) -> Self {
+        let sentences = translation
+            .sentences
+            .into_iter()
+            .map(Sentence::from)
+            .collect();
+        Self {
+            text: translation.text,
+            sentences,
+        }
+    }
+}
+
+impl From<traduko_translator::SentenceTranslation> for Sentence {
+    fn from(sentence: traduko_translator::SentenceTranslation) -> Self {
+        let alternatives = sentence.alternatives.into_iter().map(|other| Alternative {
+            text: other.text,
+            score: other.score,
+        });
+        Self {
+            source_pieces: sentence.source_pieces,
+            target_pieces: sentence.target_pieces,
+            score: sentence.score,
+            attention: sentence.attention,
+            alternatives: alternatives.collect(),
+        }
+    }
+}
