@@ -37,7 +37,7 @@ const SITE = [
 ].map((path) => new URL(path, sw.registration.scope).href);
 
 sw.addEventListener("install", (event) => {
-  event.waitUntil(keep(SITE).then(() => sw.skipWaiting()));
+  event.waitUntil(keepAnew(SITE).then(() => sw.skipWaiting()));
 });
 
 sw.addEventListener("activate", (event) => {
@@ -48,7 +48,7 @@ sw.addEventListener("message", (event) => {
   if (event.data?.type !== "keep") return;
   const [port] = event.ports;
   event.waitUntil(
-    keep(event.data.urls).then(
+    keepMissing(event.data.urls).then(
       () => port.postMessage({}),
       (error) => port.postMessage({ error: String(error) }),
     ),
@@ -64,9 +64,20 @@ sw.addEventListener("fetch", (event) => {
 });
 
 /** @param {string[]} urls */
-async function keep(urls) {
+async function keepAnew(urls) {
   const cache = await caches.open(CACHE_NAME);
   await cache.addAll(urls.map((url) => new Request(url, { cache: "no-cache" })));
+}
+
+/**
+ * What is kept already is brought up to date whenever it is fetched, so only the rest is asked for.
+ *
+ * @param {string[]} urls
+ */
+async function keepMissing(urls) {
+  const cache = await caches.open(CACHE_NAME);
+  const kept = await Promise.all(urls.map((url) => cache.match(url)));
+  await keepAnew(urls.filter((_, index) => kept[index] === undefined));
 }
 
 /**
