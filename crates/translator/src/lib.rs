@@ -1,1 +1,23 @@
-//! stub
+//! Text in, text out: what `traduko translate`, `traduko evaluate` and the page all call.
+//!
+//! A text of any length is split into sentences, each sentence into subwords; sentences of like length share a
+//! batch; the network's words are joined again with the white space that stood between the sentences. A sentence
+//! longer than the network can bear is split at a comma or a space, never cut off. What a sentence becomes depends
+//! on nothing but the sentence: not on its neighbours, their number or their order.
+//!
+//! There are no threads here. [`Translator::plan`] lays the work out in independent batches, so that a native
+//! caller may spread them over its cores and a page over its workers; [`Translator::translate`] runs them in turn.
+
+mod alignment;
+mod error;
+mod options;
+mod plan;
+mod split;
+mod translation;
+mod translator;
+
+pub use error::TranslateError;
+pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
+pub use plan::Plan;
+pub use translation::{Alternative, SentenceTranslation, Translation};
+pub use translator::{FinishedBatch, Translator};

@@ -1,0 +1,97 @@
+//! Making a package: quantize, list, sign with digests.
+
+use std::collections::BTreeMap;
+
+use traduko_model::{ModelConfig, NamedTensor};
+
+use crate::tensors::{MAX_FLOAT, SCALE, Stored, serialize};
+use crate::{
+    CARD_FILE, CONFIG_FILE, DataLicence, FORMAT_VERSION, FileEntry, MANIFEST_FILE, Manifest, PackageError, Score,
+    TOKENIZER_FILE, WEIGHTS_FILE, model_card, quantize_rows,
+};
+
+/// What goes into a package.
+#[derive(Clone, Debug)]
+pub struct PackageContents<'a> {
+    /// What the network is.
+    pub config: &'a ModelConfig,
+    /// Its weights as floats; matrices are quantized, vectors stay floats.
+    pub weights: &'a [NamedTensor],
+    /// The subword tokenizer's JSON.
+    pub tokenizer_json: &'a [u8],
+    /// Language tag of the text that goes in.
+    pub source_language: String,
+    /// Language tag of the text that comes out.
+    pub target_language: String,
+    /// What the model was trained on.
+    pub licences: Vec<DataLicence>,
+    /// How it was trained.
+    pub recipe: BTreeMap<String, serde_json::Value>,
+    /// What it scores; see [`record_scores`](crate::record_scores) for adding them later.
+    pub scores: Vec<Score>,
+}
+
+/// Quantizes and returns the files of a package, by name. The same contents always give the same bytes.
+pub fn encode(contents: &PackageContents<'_>) -> Result<BTreeMap<String, Vec<u8>>, PackageError> {
+    contents.config.validate().map_err(|error| PackageError::Config { reason: error.to_string() })?;
+    let config_json = serde_json::to_vec_pretty(contents.config)
+        .map_err(|error| PackageError::Json { file: CONFIG_FILE, reason: error.to_string() })?;
+    let weights = encode_weights(contents.weights)?;
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        source_language: contents.source_language.clone(),
+        target_language: contents.target_language.clone(),
+        created_by: format!("traduko {}", env!("CARGO_PKG_VERSION")),
+        files: vec![
+            FileEntry::of(CONFIG_FILE, &config_json),
+            FileEntry::of(TOKENIZER_FILE, contents.tokenizer_json),
+            FileEntry::of(WEIGHTS_FILE, &weights),
+        ],
+        licences: contents.licences.clone(),
+        recipe: contents.recipe.clone(),
+        scores: contents.scores.clone(),
+    };
+    manifest.validate()?;
+    let manifest_json = manifest.to_json()?;
+    let card = model_card(&manifest, contents.weights.iter().map(|tensor| tensor.values.len()).sum());
+    Ok(BTreeMap::from([
+        (CONFIG_FILE.to_owned(), config_json),
+        (TOKENIZER_FILE.to_owned(), contents.tokenizer_json.to_vec()),
+        (WEIGHTS_FILE.to_owned(), weights),
+        (MANIFEST_FILE.to_owned(), manifest_json),
+        (CARD_FILE.to_owned(), card.into_bytes()),
+    ]))
+}
+
+fn encode_weights(weights: &[NamedTensor]) -> Result<Vec<u8>, PackageError> {
+    let mut tensors = BTreeMap::new();
+    let mut insert = |name: String, tensor: Stored| match tensors.insert(name.clone(), tensor) {
+        Some(_) => Err(PackageError::RepeatedTensor { name }),
+        None => Ok(()),
+    };
+    for tensor in weights {
+        check_tensor(tensor)?;
+        match tensor.shape[..] {
+            [rows, cols] => {
+                let (values, scales) = quantize_rows(&tensor.values, cols);
+                insert(tensor.name.clone(), Stored::int8(rows, cols, &values))?;
+                insert(format!("{}{SCALE}", tensor.name), Stored::float(&scales))?;
+            }
+            _ => insert(tensor.name.clone(), Stored::float(&tensor.values))?,
+        }
+    }
+    serialize(&tensors)
+}
+
+/// One or two dimensions, as many values as they say, none of them beyond what a reader accepts.
+fn check_tensor(tensor: &NamedTensor) -> Result<(), PackageError> {
+    let NamedTensor { name, shape, values } = tensor;
+    let len = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+    if !(1..=2).contains(&shape.len()) || len != Some(values.len()) {
+        return Err(PackageError::TensorLength { name: name.clone(), found: values.len(), shape: shape.clone() });
+    }
+    match values.iter().position(|value| !(-MAX_FLOAT..=MAX_FLOAT).contains(value)) {
+        Some(index) => Err(PackageError::BadValue { name: name.clone(), index, value: values[index] }),
+        None => Ok(()),
+    }
+}

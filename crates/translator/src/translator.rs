@@ -1,0 +1,149 @@
+//! Network and tokenizer together.
+
+use traduko_kernels::Kernels;
+use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search};
+use traduko_package::Package;
+use traduko_text::SubwordTokenizer;
+
+use crate::plan::{Finished, Segment};
+use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateError, TranslateOptions, Translation};
+
+/// Translates text with one network on one device.
+#[derive(Debug)]
+pub struct Translator<B: Kernels> {
+    model: Seq2Seq<B>,
+    tokenizer: SubwordTokenizer,
+    max_source_tokens: usize,
+    device: B::Device,
+}
+
+/// The translations of one batch, to be handed to [`Translator::finish`].
+#[derive(Clone, Debug)]
+pub struct FinishedBatch(Vec<Finished>);
+
+impl<B: Kernels> Translator<B> {
+    /// A translator from a checked package; the package may be dropped afterwards.
+    pub fn from_package(package: &Package, device: &B::Device) -> Result<Self, TranslateError> {
+        // The tokenizer first: should it be broken, no weight has been copied.
+        let tokenizer = SubwordTokenizer::from_json(&package.tokenizer_json)?;
+        check_vocabulary(&tokenizer, package.config.n_vocab)?;
+        Self::new(package.build_model(device)?, tokenizer, &package.config, device)
+    }
+
+    /// A translator from its parts; `model` was built from `config` and lies on `device`.
+    pub fn new(
+        model: Seq2Seq<B>,
+        tokenizer: SubwordTokenizer,
+        config: &ModelConfig,
+        device: &B::Device,
+    ) -> Result<Self, TranslateError> {
+        check_vocabulary(&tokenizer, config.n_vocab)?;
+        // The search appends the end mark, which counts too.
+        let max_source_tokens = config.max_source_length.saturating_sub(1).max(1);
+        Ok(Self { model, tokenizer, max_source_tokens, device: device.clone() })
+    }
+
+    /// The tokenizer, for those who want to show subwords.
+    pub fn tokenizer(&self) -> &SubwordTokenizer {
+        &self.tokenizer
+    }
+
+    /// Translates texts of any length, batch by batch, and reports after each batch.
+    ///
+    /// One [`Translation`] a text, in order. Text without a letter or digit comes back as it is. Ends with
+    /// [`TranslateError::Cancelled`] when `on_progress` says so. Native callers block on it.
+    pub async fn translate(
+        &self,
+        texts: &[String],
+        options: &TranslateOptions,
+        mut on_progress: impl FnMut(Progress) -> Flow,
+    ) -> Result<Vec<Translation>, TranslateError> {
+        let plan = self.plan(texts, options)?;
+        let total = plan.n_sentences();
+        let mut finished = Vec::with_capacity(plan.n_batches());
+        let mut done = 0;
+        for batch in 0..plan.n_batches() {
+            finished.push(self.run_batch(&plan, batch).await?);
+            done += plan.batch_len(batch);
+            if on_progress(Progress { done_sentences: done, total_sentences: total }) == Flow::Cancel {
+                return Err(TranslateError::Cancelled { done, total });
+            }
+        }
+        Ok(self.finish(&plan, finished))
+    }
+
+    /// Splits texts into sentences and sentences into batches, which [`Self::run_batch`] takes in any order.
+    pub fn plan(&self, texts: &[String], options: &TranslateOptions) -> Result<Plan, TranslateError> {
+        Plan::new(&self.tokenizer, self.max_source_tokens, texts, options)
+    }
+
+    /// Translates one batch of a plan; a batch that the plan does not have is empty.
+    pub async fn run_batch(&self, plan: &Plan, batch: usize) -> Result<FinishedBatch, TranslateError> {
+        let segments = plan.batch(batch);
+        if segments.is_empty() {
+            return Ok(FinishedBatch(Vec::new()));
+        }
+        let sources: Vec<Vec<u32>> = segments.iter().map(|(_, segment)| segment.ids.clone()).collect();
+        let options = SearchOptions {
+            beam: plan.options.beam,
+            max_length: plan.max_length(batch),
+            length_penalty: plan.options.length_penalty,
+            n_best: plan.options.n_best,
+            with_attention: plan.options.with_attention,
+            is_exhaustive: false,
+        };
+        let hypotheses = beam_search(&self.model, &sources, &options, &self.device).await;
+        let finished = segments.into_iter().zip(hypotheses);
+        let finished = finished.map(|((index, segment), best)| self.sentence(index, segment, best));
+        Ok(FinishedBatch(finished.collect::<Result<_, _>>()?))
+    }
+
+    /// Joins finished batches to texts; sentences of a batch that is missing stay untranslated.
+    pub fn finish(&self, plan: &Plan, batches: impl IntoIterator<Item = FinishedBatch>) -> Vec<Translation> {
+        plan.assemble(batches.into_iter().flat_map(|batch| batch.0))
+    }
+
+    fn sentence(
+        &self,
+        index: usize,
+        segment: &Segment,
+        hypotheses: Vec<Hypothesis>,
+    ) -> Result<Finished, TranslateError> {
+        let mut texts = Vec::with_capacity(hypotheses.len());
+        for hypothesis in &hypotheses {
+            texts.push(Alternative { text: self.decode(&hypothesis.tokens)?, score: hypothesis.score });
+        }
+        let mut texts = texts.into_iter();
+        let chosen = texts.next().unwrap_or_default();
+        let first = hypotheses.into_iter().next();
+        let (tokens, mut attention) = first.map(|first| (first.tokens, first.attention)).unwrap_or_default();
+        // The end marks have a row and a column, but no piece to show.
+        attention.truncate(tokens.len());
+        for row in &mut attention {
+            row.truncate(segment.pieces.len());
+        }
+        let sentence = SentenceTranslation {
+            source_pieces: segment.pieces.clone(),
+            target_pieces: self.tokenizer.pieces(&tokens),
+            score: chosen.score,
+            attention,
+            alternatives: texts.collect(),
+            ..SentenceTranslation::default()
+        };
+        Ok(Finished { segment: index, text: chosen.text, sentence })
+    }
+
+    /// Text of a hypothesis. Bytes that a network may spell out include line ends, which would tear a line in two.
+    fn decode(&self, tokens: &[u32]) -> Result<String, TranslateError> {
+        let text = self.tokenizer.decode(tokens)?;
+        let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+        Ok(text.replace(is_break, " "))
+    }
+}
+
+fn check_vocabulary(tokenizer: &SubwordTokenizer, network: usize) -> Result<(), TranslateError> {
+    match tokenizer.n_vocab() {
+        tokenizer if tokenizer == network => Ok(()),
+        tokenizer => Err(TranslateError::Vocabulary { tokenizer, network }),
+    }
+}
