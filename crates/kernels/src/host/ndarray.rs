@@ -1,0 +1,80 @@
+//! The kernels on burn's ndarray backend: the page's CPU engine.
+
+use burn::{
+    backend::{
+        NdArray,
+        ndarray::{NdArrayDevice, NdArrayTensor},
+    },
+    tensor::{Int, Shape, Tensor, TensorData, TensorPrimitive},
+};
+
+use super::{cells, int8, top_k};
+use crate::{CellKind, Int8Matrix, Kernels};
+
+/// Calls `f` with the values of a float tensor, copied only where they do not lie in order.
+fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -> R {
+    let NdArrayTensor::F32(storage) = x.into_primitive().tensor() else {
+        unreachable!("the ndarray backend's floats are f32");
+    };
+    let view = storage.view();
+    match view.as_slice() {
+        Some(values) => f(values),
+        None => f(&view.iter().copied().collect::<Vec<f32>>()),
+    }
+}
+
+/// Calls `f` with the packed integers.
+fn with_int8<R>(weight: &Int8Matrix<NdArray>, f: impl FnOnce(&[i8]) -> R) -> R {
+    let NdArrayTensor::I8(storage) = weight.values.clone().into_primitive() else {
+        unreachable!("int8_pack makes i8 tensors");
+    };
+    f(storage.view().as_slice().expect("int8_pack lays rows out in order"))
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<NdArray, D> {
+    let data = TensorData::new(values, Shape::from(shape));
+    Tensor::from_primitive(TensorPrimitive::Float(NdArrayTensor::from_data(data)))
+}
+
+impl Kernels for NdArray {
+    fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &NdArrayDevice) -> Tensor<Self, 2, Int> {
+        Tensor::from_primitive(NdArrayTensor::from_data(TensorData::new(values, [rows, cols])))
+    }
+
+    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+        let batch = x.dims()[0];
+        let out = with(x, |x| {
+            with(weight.scales.clone(), |scales| {
+                with(weight.row_sums.clone(), |row_sums| {
+                    with_int8(weight, |values| int8::linear(x, values, scales, row_sums, weight.cols))
+                })
+            })
+        });
+        tensor(out, [batch, weight.rows])
+    }
+
+    fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        let ids: Vec<i64> = ids.into_data().convert::<i64>().into_vec().expect("converted the line before");
+        let rows = ids.iter().map(|&id| id as usize);
+        let out = with(weight.scales.clone(), |scales| {
+            with_int8(weight, |values| int8::rows(values, scales, weight.cols, rows))
+        });
+        tensor(out, [ids.len(), weight.cols])
+    }
+
+    fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let [rows, cols] = x.dims();
+        let device = x.device();
+        let (values, indices) = with(x, |x| top_k::top_k(x, cols, k));
+        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+    }
+
+    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let [batch, n_state] = state.dims();
+        let d_hidden = n_state / kind.n_states();
+        let next = with(inputs, |inputs| {
+            with(recurrent, |recurrent| with(state, |state| cells::step(kind, inputs, recurrent, state, d_hidden)))
+        });
+        tensor(next, [batch, n_state])
+    }
+}
