@@ -4,6 +4,7 @@ pub mod config;
 pub mod corpus;
 pub mod dataset;
 pub mod device;
+pub mod metrics;
 pub mod prepare;
 pub mod toy;
 pub mod train;

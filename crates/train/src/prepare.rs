@@ -32,16 +32,31 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Subwords to learn, both languages together
-    #[arg(long, default_value_t = 8000, value_name = "N", help_heading = "Tokenizer")]
+    #[arg(
+        long,
+        default_value_t = 8000,
+        value_name = "N",
+        help_heading = "Tokenizer"
+    )]
     pub vocab: usize,
     /// Use this tokenizer.json instead of learning one
     #[arg(long, value_name = "FILE", help_heading = "Tokenizer")]
     pub tokenizer: Option<PathBuf>,
     /// Drop pairs with more words than this on either side
-    #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Filters")]
+    #[arg(
+        long,
+        default_value_t = 100,
+        value_name = "N",
+        help_heading = "Filters"
+    )]
     pub max_words: usize,
     /// Drop pairs where one side has more than this many times the words of the other, plus two
-    #[arg(long, default_value_t = 2.5, value_name = "R", help_heading = "Filters")]
+    #[arg(
+        long,
+        default_value_t = 2.5,
+        value_name = "R",
+        help_heading = "Filters"
+    )]
     pub max_ratio: f64,
     /// Leave out pairs with this tag; may be repeated
     #[arg(long, value_name = "TAG", num_args = 1.., help_heading = "Mix")]
@@ -50,10 +65,20 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "TAG=FACTOR", num_args = 1.., value_parser = parse_weight, help_heading = "Mix")]
     pub weights: Vec<(String, f64)>,
     /// Validation text, source side
-    #[arg(long, value_name = "FILE", requires = "valid_target", help_heading = "Validation")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "valid_target",
+        help_heading = "Validation"
+    )]
     pub valid_source: Option<PathBuf>,
     /// Validation text, target side
-    #[arg(long, value_name = "FILE", requires = "valid_source", help_heading = "Validation")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "valid_source",
+        help_heading = "Validation"
+    )]
     pub valid_target: Option<PathBuf>,
     /// Take only the first lines of the validation text
     #[arg(long, value_name = "N", help_heading = "Validation")]
@@ -137,16 +162,27 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     let valid = take_validation(&args, &mut pairs, &mut summary, &mut rng)?;
     summary.kept = pairs.len();
     let train = mix(&args, pairs, &mut summary, &mut rng)?;
-    ensure!(!train.is_empty(), "no pair is left to train on: {}", reasons(&summary));
+    ensure!(
+        !train.is_empty(),
+        "no pair is left to train on: {}",
+        reasons(&summary)
+    );
 
     let tokenizer = match &args.tokenizer {
         Some(path) => {
             let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))?
+            SubwordTokenizer::from_json(&bytes)
+                .with_context(|| format!("reading {}", path.display()))?
         }
         None => {
-            let spinner = spinner(format!("learning {} subwords from {} pairs", args.vocab, train.len()));
-            let sentences = train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
+            let spinner = spinner(format!(
+                "learning {} subwords from {} pairs",
+                args.vocab,
+                train.len()
+            ));
+            let sentences = train
+                .iter()
+                .flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
             let tokenizer = traduko_text::train(sentences, args.vocab)?;
             spinner.finish_and_clear();
             tokenizer
@@ -245,9 +281,16 @@ fn read_pairs(args: &PrepareArgs, summary: &mut Summary) -> anyhow::Result<Vec<P
         read_moses(&files[0], &files[1], &mut take)?;
     }
     spinner.finish_and_clear();
-    let named = args.exclude.iter().chain(args.weights.iter().map(|(tag, _)| tag));
+    let named = args
+        .exclude
+        .iter()
+        .chain(args.weights.iter().map(|(tag, _)| tag));
     for tag in named.chain(args.hold_out.iter().map(|(tag, _)| tag)) {
-        ensure!(tag == "*" || tags.contains(tag), "no pair has the tag {tag:?} (the corpus has {})", listed(&tags));
+        ensure!(
+            tag == "*" || tags.contains(tag),
+            "no pair has the tag {tag:?} (the corpus has {})",
+            listed(&tags)
+        );
     }
     Ok(pairs)
 }
@@ -279,9 +322,14 @@ fn take_validation(
         })?;
     }
     for (tag, count) in &args.hold_out {
-        let mut fitting: Vec<usize> = (0..pairs.len()).filter(|&i| tag == "*" || pairs[i].tag == *tag).collect();
+        let mut fitting: Vec<usize> = (0..pairs.len())
+            .filter(|&i| tag == "*" || pairs[i].tag == *tag)
+            .collect();
         if fitting.len() <= *count {
-            bail!("--hold-out {tag}={count}: only {} pairs have that tag (wanted more)", fitting.len());
+            bail!(
+                "--hold-out {tag}={count}: only {} pairs have that tag (wanted more)",
+                fitting.len()
+            );
         }
         fitting.shuffle(rng);
         let taken: HashSet<usize> = fitting[..*count].iter().copied().collect();
@@ -298,17 +346,33 @@ fn take_validation(
     let sources: HashSet<&str> = valid.iter().map(|pair| pair.source.as_str()).collect();
     let targets: HashSet<&str> = valid.iter().map(|pair| pair.target.as_str()).collect();
     let before = pairs.len();
-    pairs.retain(|pair| !sources.contains(pair.source.as_str()) && !targets.contains(pair.target.as_str()));
+    pairs.retain(|pair| {
+        !sources.contains(pair.source.as_str()) && !targets.contains(pair.target.as_str())
+    });
     if pairs.len() < before {
-        summary.dropped.insert("in the validation set".into(), before - pairs.len());
+        summary
+            .dropped
+            .insert("in the validation set".into(), before - pairs.len());
     }
     Ok(valid)
 }
 
 /// Repeats and samples pairs by the factor of their tag.
-fn mix(args: &PrepareArgs, pairs: Vec<Pair>, summary: &mut Summary, rng: &mut StdRng) -> anyhow::Result<Vec<Pair>> {
-    let factors: BTreeMap<&str, f64> = args.weights.iter().map(|(tag, factor)| (tag.as_str(), *factor)).collect();
-    ensure!(factors.len() == args.weights.len(), "--weights names a tag twice (wanted each once)");
+fn mix(
+    args: &PrepareArgs,
+    pairs: Vec<Pair>,
+    summary: &mut Summary,
+    rng: &mut StdRng,
+) -> anyhow::Result<Vec<Pair>> {
+    let factors: BTreeMap<&str, f64> = args
+        .weights
+        .iter()
+        .map(|(tag, factor)| (tag.as_str(), *factor))
+        .collect();
+    ensure!(
+        factors.len() == args.weights.len(),
+        "--weights names a tag twice (wanted each once)"
+    );
     let others = factors.get("*").copied().unwrap_or(1.0);
     let mut mixed = Vec::new();
     let mut unsampled = 0;
@@ -326,14 +390,20 @@ fn mix(args: &PrepareArgs, pairs: Vec<Pair>, summary: &mut Summary, rng: &mut St
 
 fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::Result<Dataset> {
     let bar = ProgressBar::new(pairs.len() as u64);
-    let style = ProgressStyle::with_template("encoding {msg} {wide_bar} {human_pos}/{human_len} {eta}")?;
+    let style =
+        ProgressStyle::with_template("encoding {msg} {wide_bar} {human_pos}/{human_len} {eta}")?;
     bar.set_style(style);
     bar.set_message(what.to_owned());
     let mut set = Dataset::new(tokenizer.n_vocab());
     for chunk in pairs.chunks(20_000) {
         let encoded: Result<Vec<_>, traduko_text::TextError> = chunk
             .par_iter()
-            .map(|pair| Ok((tokenizer.encode_ids(&pair.source)?, tokenizer.encode_ids(&pair.target)?)))
+            .map(|pair| {
+                Ok((
+                    tokenizer.encode_ids(&pair.source)?,
+                    tokenizer.encode_ids(&pair.target)?,
+                ))
+            })
             .collect();
         for (source, target) in encoded? {
             set.push(&source, &target);
@@ -345,7 +415,11 @@ fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::R
 }
 
 fn reasons(summary: &Summary) -> String {
-    let reasons: Vec<String> = summary.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons: Vec<String> = summary
+        .dropped
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
     format!("{} read; {}", summary.read, reasons.join(", "))
 }
 
@@ -354,7 +428,10 @@ fn report(summary: &Summary) {
     let total = summary.train_target_tokens.max(1) as f64;
     for (tag, count) in &summary.tags {
         let share = 100.0 * count.target_tokens as f64 / total;
-        eprintln!("  {tag:<20} {:>9} pairs {:>10} target tokens {share:5.1}%", count.pairs, count.target_tokens);
+        eprintln!(
+            "  {tag:<20} {:>9} pairs {:>10} target tokens {share:5.1}%",
+            count.pairs, count.target_tokens
+        );
     }
     eprintln!(
         "training: {} pairs, {} source and {} target tokens; validation: {} pairs, {} target tokens; vocabulary {}",

@@ -9,27 +9,91 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 const ENGLISH_UNITS: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
-const ENGLISH_TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const ENGLISH_TENS: [&str; 10] = [
+    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
 const ENGLISH_ORDINALS: [&str; 20] = [
-    "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "zeroth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
     "nineteenth",
 ];
 const ENGLISH_MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const FRENCH_UNITS: [&str; 20] = [
-    "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze", "treize",
-    "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
+    "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze",
+    "douze", "treize", "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
 ];
-const FRENCH_TENS: [&str; 7] = ["", "", "vingt", "trente", "quarante", "cinquante", "soixante"];
+const FRENCH_TENS: [&str; 7] = [
+    "",
+    "",
+    "vingt",
+    "trente",
+    "quarante",
+    "cinquante",
+    "soixante",
+];
 const FRENCH_MONTHS: [&str; 12] = [
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
     "décembre",
 ];
 const DAYS: [(&str, &str); 7] = [
@@ -63,8 +127,16 @@ pub fn english_number(number: u32) -> String {
     match (thousands, rest) {
         (0, _) => english_hundreds(rest),
         (_, 0) => format!("{} thousand", english_hundreds(thousands)),
-        (_, 1..100) => format!("{} thousand and {}", english_hundreds(thousands), english_hundreds(rest)),
-        _ => format!("{} thousand {}", english_hundreds(thousands), english_hundreds(rest)),
+        (_, 1..100) => format!(
+            "{} thousand and {}",
+            english_hundreds(thousands),
+            english_hundreds(rest)
+        ),
+        _ => format!(
+            "{} thousand {}",
+            english_hundreds(thousands),
+            english_hundreds(rest)
+        ),
     }
 }
 
@@ -73,9 +145,17 @@ fn english_hundreds(number: u32) -> String {
     match number {
         0..20 => units(number).into(),
         20..100 if number % 10 == 0 => ENGLISH_TENS[number as usize / 10].into(),
-        20..100 => format!("{}-{}", ENGLISH_TENS[number as usize / 10], units(number % 10)),
+        20..100 => format!(
+            "{}-{}",
+            ENGLISH_TENS[number as usize / 10],
+            units(number % 10)
+        ),
         _ if number % 100 == 0 => format!("{} hundred", units(number / 100)),
-        _ => format!("{} hundred and {}", units(number / 100), english_hundreds(number % 100)),
+        _ => format!(
+            "{} hundred and {}",
+            units(number / 100),
+            english_hundreds(number % 100)
+        ),
     }
 }
 
@@ -127,11 +207,22 @@ fn french_hundreds(number: u32, is_feminine: bool, is_last: bool) -> String {
 }
 
 fn french_tens(number: u32, is_feminine: bool, is_last: bool) -> String {
-    let unit = |n: u32| if n == 1 && is_feminine { "une" } else { FRENCH_UNITS[n as usize] };
+    let unit = |n: u32| {
+        if n == 1 && is_feminine {
+            "une"
+        } else {
+            FRENCH_UNITS[n as usize]
+        }
+    };
     let ten = |n: u32| FRENCH_TENS[n as usize];
     match number {
         0..20 => unit(number).into(),
-        80 => if is_last { "quatre-vingts" } else { "quatre-vingt" }.into(),
+        80 => if is_last {
+            "quatre-vingts"
+        } else {
+            "quatre-vingt"
+        }
+        .into(),
         71 => "soixante et onze".into(),
         70..80 => format!("soixante-{}", unit(number - 60)),
         81..100 => format!("quatre-vingt-{}", unit(number - 80)),
@@ -146,8 +237,15 @@ fn french_tens(number: u32, is_feminine: bool, is_last: bool) -> String {
 /// # Panics
 /// When day or month is outside 1 to 31 or 1 to 12.
 pub fn date(day: u32, month: u32) -> (String, String) {
-    assert!((1..=31).contains(&day) && (1..=12).contains(&month), "a day of the calendar");
-    let french_day = if day == 1 { "premier".into() } else { french_number(day, false) };
+    assert!(
+        (1..=31).contains(&day) && (1..=12).contains(&month),
+        "a day of the calendar"
+    );
+    let french_day = if day == 1 {
+        "premier".into()
+    } else {
+        french_number(day, false)
+    };
     let month = month as usize - 1;
     (
         format!("the {} of {}", english_ordinal(day), ENGLISH_MONTHS[month]),
@@ -162,20 +260,38 @@ fn time(hour: u32, minute: u32) -> (String, String) {
         _ => format!("{} past {}", english_number(minute), english_number(hour)),
     };
     let hours = if hour == 1 { "heure" } else { "heures" };
-    let minutes = if minute == 15 { "et quart".into() } else { french_number(minute, true) };
-    (english, format!("{} {hours} {minutes}", french_number(hour, true)))
+    let minutes = if minute == 15 {
+        "et quart".into()
+    } else {
+        french_number(minute, true)
+    };
+    (
+        english,
+        format!("{} {hours} {minutes}", french_number(hour, true)),
+    )
 }
 
 fn things(rng: &mut StdRng) -> (String, String) {
-    let (one, many, un, plusieurs, is_feminine) = *THINGS.choose(rng).expect("a list that is not empty");
+    let (one, many, un, plusieurs, is_feminine) =
+        *THINGS.choose(rng).expect("a list that is not empty");
     let count = rng.random_range(1..100);
-    let (english, french) = if count == 1 { (one, un) } else { (many, plusieurs) };
-    (format!("{} {english}", english_number(count)), format!("{} {french}", french_number(count, is_feminine)))
+    let (english, french) = if count == 1 {
+        (one, un)
+    } else {
+        (many, plusieurs)
+    };
+    (
+        format!("{} {english}", english_number(count)),
+        format!("{} {french}", french_number(count, is_feminine)),
+    )
 }
 
 fn capitalised(text: String) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// `count` English sentences with their French translations, the same for the same seed.
@@ -197,9 +313,15 @@ fn sentence(rng: &mut StdRng) -> (String, String) {
         0 => {
             let bound = [100, 1_000, 10_000][rng.random_range(0..3)];
             let number = rng.random_range(0..bound);
-            (format!("{}.", english_number(number)), format!("{}.", french_number(number, false)))
+            (
+                format!("{}.", english_number(number)),
+                format!("{}.", french_number(number, false)),
+            )
         }
-        1 => (format!("today is {weekday}, {english_date}."), format!("aujourd'hui, c'est {jour}, {french_date}.")),
+        1 => (
+            format!("today is {weekday}, {english_date}."),
+            format!("aujourd'hui, c'est {jour}, {french_date}."),
+        ),
         2 => {
             let (english, french) = time(rng.random_range(1..=11), rng.random_range(1..=29));
             (format!("it is {english}."), format!("il est {french}."))
@@ -210,11 +332,17 @@ fn sentence(rng: &mut StdRng) -> (String, String) {
         }
         4 => {
             let (english, french) = things(rng);
-            (format!("we saw {english} on {english_date}."), format!("nous avons vu {french} {french_date}."))
+            (
+                format!("we saw {english} on {english_date}."),
+                format!("nous avons vu {french} {french_date}."),
+            )
         }
         _ => {
             let (english, french) = time(rng.random_range(1..=11), rng.random_range(1..=29));
-            (format!("come on {weekday} at {english}."), format!("venez {jour} à {french}."))
+            (
+                format!("come on {weekday} at {english}."),
+                format!("venez {jour} à {french}."),
+            )
         }
     }
 }
@@ -225,7 +353,9 @@ pub fn reverse_pairs(count: usize, seed: u64) -> Vec<(String, String)> {
     (0..count)
         .map(|_| {
             let length = rng.random_range(3..=10);
-            let mut letters: Vec<String> = (0..length).map(|_| rng.random_range('a'..='j').to_string()).collect();
+            let mut letters: Vec<String> = (0..length)
+                .map(|_| rng.random_range('a'..='j').to_string())
+                .collect();
             let source = letters.join(" ");
             letters.reverse();
             (source, letters.join(" "))
@@ -298,18 +428,37 @@ mod tests {
     fn dates_and_times() {
         let both = |english: &str, french: &str| (english.to_owned(), french.to_owned());
         assert_eq!(date(1, 5), both("the first of May", "le premier mai"));
-        assert_eq!(date(14, 7), both("the fourteenth of July", "le quatorze juillet"));
-        assert_eq!(date(22, 8), both("the twenty-second of August", "le vingt-deux août"));
-        assert_eq!(date(30, 2), both("the thirtieth of February", "le trente février"));
-        assert_eq!(time(1, 21), both("twenty-one past one", "une heure vingt et une"));
-        assert_eq!(time(3, 15), both("a quarter past three", "trois heures et quart"));
+        assert_eq!(
+            date(14, 7),
+            both("the fourteenth of July", "le quatorze juillet")
+        );
+        assert_eq!(
+            date(22, 8),
+            both("the twenty-second of August", "le vingt-deux août")
+        );
+        assert_eq!(
+            date(30, 2),
+            both("the thirtieth of February", "le trente février")
+        );
+        assert_eq!(
+            time(1, 21),
+            both("twenty-one past one", "une heure vingt et une")
+        );
+        assert_eq!(
+            time(3, 15),
+            both("a quarter past three", "trois heures et quart")
+        );
     }
 
     #[test]
     fn the_same_seed_gives_the_same_pairs() {
         assert_eq!(pairs(50, 7), pairs(50, 7));
         assert_ne!(pairs(50, 7), pairs(50, 8));
-        assert!(pairs(500, 1).iter().all(|(en, fr)| en.ends_with('.') && fr.starts_with(char::is_uppercase)));
+        assert!(
+            pairs(500, 1)
+                .iter()
+                .all(|(en, fr)| en.ends_with('.') && fr.starts_with(char::is_uppercase))
+        );
         for (source, target) in reverse_pairs(50, 3) {
             assert_eq!(source.chars().rev().collect::<String>(), target);
             assert!((5..=19).contains(&source.len()));
