@@ -1,0 +1,249 @@
+//! The wasm build in a real browser: its numbers, and its words against those of the native binary.
+//!
+//! `native.txt` holds what the native binary says to `sentences.txt`, with its scores. After a change of the model or
+//! of the sentences, write it anew:
+//!
+//!     cargo run --release -- translate --model models/en-fr --n-best 1 \
+//!         < crates/web/tests/sentences.txt > crates/web/tests/native.txt
+#![cfg(target_arch = "wasm32")]
+
+use std::rc::Rc;
+
+use js_sys::{Error, Function, Map, Uint8Array};
+use serde::Deserialize;
+use traduko_web::{Engine, self_test};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const SENTENCES: &str = include_str!("sentences.txt");
+const NATIVE: &str = include_str!("native.txt");
+const MODEL: [(&str, &[u8]); 4] = [
+    (
+        "manifest.json",
+        include_bytes!("../../../models/en-fr/manifest.json"),
+    ),
+    (
+        "config.json",
+        include_bytes!("../../../models/en-fr/config.json"),
+    ),
+    (
+        "tokenizer.json",
+        include_bytes!("../../../models/en-fr/tokenizer.json"),
+    ),
+    (
+        "model.safetensors",
+        include_bytes!("../../../models/en-fr/model.safetensors"),
+    ),
+];
+
+/// Headless browsers run WebGPU in software, about a hundred times slower than the CPU engine.
+const SENTENCES_COMPARED: usize = if cfg!(feature = "webgpu") { 5 } else { 50 };
+/// Two translations whose scores differ by less than this are a near tie.
+const NEAR_TIE: f32 = 1e-3;
+
+#[derive(Deserialize)]
+struct Translation {
+    text: String,
+    sentences: Vec<Sentence>,
+}
+
+#[derive(Deserialize)]
+struct Sentence {
+    source_pieces: Vec<String>,
+    target_pieces: Vec<String>,
+    score: f32,
+    attention: Vec<Vec<f32>>,
+}
+
+fn files(model: &[(&str, &[u8])]) -> Map {
+    let files = Map::new();
+    for (name, bytes) in model {
+        files.set(&JsValue::from(*name), &Uint8Array::from(*bytes));
+    }
+    files
+}
+
+async fn load() -> Engine {
+    Engine::load(files(&MODEL))
+        .await
+        .map_err(JsValue::from)
+        .expect("the committed model loads")
+}
+
+fn sentences(count: usize) -> Vec<String> {
+    let sentences: Vec<_> = SENTENCES.lines().take(count).map(str::to_owned).collect();
+    assert_eq!(sentences.len(), count, "sentences.txt has too few lines");
+    sentences
+}
+
+/// What the native binary says to the sentence with this index, and its score.
+fn native(index: usize) -> (&'static str, f32) {
+    let line = NATIVE
+        .lines()
+        .nth(index)
+        .expect("native.txt has a line for every sentence");
+    let mut parts = line.split(" ||| ");
+    assert_eq!(
+        parts.next(),
+        Some(index.to_string().as_str()),
+        "native.txt is out of step"
+    );
+    let (text, score) = (
+        parts.next().expect("a text"),
+        parts.next().expect("a score"),
+    );
+    (text, score.parse().expect("a number"))
+}
+
+fn options(json: &str) -> JsValue {
+    js_sys::JSON::parse(json).expect("the options are JSON")
+}
+
+fn message(error: JsValue) -> String {
+    error
+        .dyn_into::<Error>()
+        .expect("what is thrown is an Error")
+        .message()
+        .into()
+}
+
+#[wasm_bindgen_test]
+async fn the_numbers_are_right() {
+    if let Err(error) = self_test().await {
+        panic!("{}", message(error.into()));
+    }
+}
+
+#[wasm_bindgen_test]
+async fn says_what_the_native_binary_says() {
+    let engine = load().await;
+    let sources = sentences(SENTENCES_COMPARED);
+    let found = engine
+        .translate(
+            sources.clone(),
+            options(r#"{"with_attention": true}"#),
+            None,
+        )
+        .await;
+    let found: Vec<Translation> =
+        serde_wasm_bindgen::from_value(found.expect("translates")).expect("has the shape");
+    assert_eq!(found.len(), sources.len());
+
+    let (mut worst_score, mut n_different) = (0.0_f32, 0);
+    for (index, (source, found)) in sources.iter().zip(&found).enumerate() {
+        let (text, score) = native(index);
+        assert_eq!(
+            found.sentences.len(),
+            1,
+            "{source}: every line is one sentence"
+        );
+        let difference = (found.sentences[0].score - score).abs();
+        assert!(
+            difference < NEAR_TIE,
+            "{source}: score {}, natively {score}",
+            found.sentences[0].score
+        );
+        worst_score = worst_score.max(difference);
+        if found.text != text {
+            n_different += 1;
+            console_log!("{source}\n  here     {}\n  natively {text}", found.text);
+        }
+    }
+    console_log!(
+        "{} sentences, {n_different} differ, worst score difference {worst_score:.1e}",
+        sources.len()
+    );
+    assert!(
+        n_different * 100 <= sources.len(),
+        "{n_different} of {} sentences differ",
+        sources.len()
+    );
+
+    for sentence in found.iter().flat_map(|translation| &translation.sentences) {
+        assert_eq!(sentence.attention.len(), sentence.target_pieces.len());
+        for row in &sentence.attention {
+            let total: f32 = row.iter().sum();
+            assert_eq!(row.len(), sentence.source_pieces.len());
+            assert!(
+                row.iter().all(|weight| *weight >= 0.0) && total > 0.0 && total < 1.001,
+                "{row:?}"
+            );
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn reports_progress_and_stops_when_told() {
+    let engine = Rc::new(load().await);
+    let (first, second) = (engine.clone(), Rc::new(std::cell::RefCell::new(Vec::new())));
+    let heard = second.clone();
+    let on_progress = Closure::<dyn FnMut(u32, u32)>::new(move |done, total| {
+        heard.borrow_mut().push((done, total));
+        first.cancel();
+    });
+    let on_progress: Function = on_progress.into_js_value().unchecked_into();
+    // Of different lengths, so that they cannot share one batch.
+    let texts = vec![
+        "Yes.".to_owned(),
+        SENTENCES.lines().take(3).collect::<Vec<_>>().join(", "),
+    ];
+    let error = engine
+        .translate(texts.clone(), options(r#"{"beam": 1}"#), Some(on_progress))
+        .await;
+    let error: Error = error
+        .expect_err("it was cancelled")
+        .dyn_into()
+        .expect("an Error");
+    assert_eq!(error.name(), "AbortError");
+    assert_eq!(*second.borrow(), [(1, 2)]);
+
+    let again = engine
+        .translate(texts, options(r#"{"beam": 1}"#), None)
+        .await;
+    assert!(again.is_ok(), "a cancelled engine serves the next request");
+}
+
+#[wasm_bindgen_test]
+async fn names_what_is_wrong() {
+    let mut damaged = MODEL;
+    let mut weights = MODEL[3].1.to_vec();
+    let last = weights.len() - 1;
+    weights[last] ^= 1;
+    damaged[3].1 = &weights;
+    let cases = [
+        (&MODEL[..3], "model.safetensors"),
+        (&MODEL[1..], "manifest.json"),
+        (&damaged[..], "model.safetensors"),
+    ];
+    for (model, named) in cases {
+        let error = Engine::load(files(model))
+            .await
+            .err()
+            .expect("a broken package is refused");
+        let message = message(error.into());
+        assert!(message.contains(named), "{message}");
+    }
+
+    let engine = load().await;
+    for (json, named) in [(r#"{"beams": 3}"#, "beams"), (r#"{"beam": 0}"#, "beam")] {
+        let error = engine
+            .translate(sentences(1), options(json), None)
+            .await
+            .expect_err("a wrong option is refused");
+        let message = message(error);
+        assert!(message.contains(named), "{message}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn counts_the_steps_to_time() {
+    let produced = load()
+        .await
+        .benchmark(3)
+        .await
+        .map_err(JsValue::from)
+        .expect("runs");
+    assert!((3..10_000).contains(&produced), "{produced}");
+}
