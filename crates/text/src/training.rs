@@ -1,6 +1,7 @@
 //! Learning the subwords from text.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
@@ -78,17 +79,18 @@ where
                 .map(|token| AddedToken::from(token, true))
                 .collect(),
         )
-        .initial_alphabet(
-            LETTERS
-                .chars()
-                .filter(|&letter| letter != ' ')
-                .collect::<HashSet<_>>(),
-        )
-        .limit_alphabet(MAX_ALPHABET)
         .build();
+    let seen: Mutex<HashMap<char, u64>> = Mutex::default();
     trainer
         .feed(sentences, |sentence| {
-            let mut words = PreTokenizedString::from(normalize(sentence));
+            let sentence = normalize(sentence);
+            {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                for letter in sentence.chars() {
+                    *seen.entry(letter).or_default() += 1;
+                }
+            }
+            let mut words = PreTokenizedString::from(sentence);
             cut.pre_tokenize(&mut words)?;
             let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
             Ok(words
@@ -97,6 +99,9 @@ where
                 .collect())
         })
         .map_err(TextError::tokenizer)?;
+    let letters = alphabet(seen.into_inner().unwrap_or_else(PoisonError::into_inner));
+    trainer.limit_alphabet = Some(letters.len());
+    trainer.initial_alphabet.extend(letters);
     let mut model = BPE::default();
     trainer.train(&mut model).map_err(TextError::tokenizer)?;
     if trainer.get_word_count() == 0 {
@@ -122,6 +127,22 @@ where
             .map_err(TextError::tokenizer)?
             .as_bytes(),
     )
+}
+
+/// [`LETTERS`] and then the most frequent characters, [`MAX_ALPHABET`] at most.
+///
+/// The trainer could choose by itself, but breaks ties in the order of a hash map: another tokenizer every time.
+fn alphabet(seen: HashMap<char, u64>) -> Vec<char> {
+    let is_always_in = |letter: char| LETTERS.contains(letter);
+    let mut letters: Vec<char> = LETTERS.chars().filter(|&letter| letter != ' ').collect();
+    let mut others: Vec<(char, u64)> = seen
+        .into_iter()
+        .filter(|&(letter, _)| !is_always_in(letter))
+        .collect();
+    others.sort_unstable_by_key(|&(letter, count)| (std::cmp::Reverse(count), letter));
+    let room = MAX_ALPHABET.saturating_sub(letters.len());
+    letters.extend(others.into_iter().take(room).map(|(letter, _)| letter));
+    letters
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ fn read_pairs(args: &PrepareArgs, summary: &mut Summary) -> anyhow::Result<Vec<P
             Some(reason) => *summary.dropped.entry(reason.into()).or_default() += 1,
             None => pairs.push(pair),
         }
-        if summary.read % 10_000 == 0 {
+        if summary.read.is_multiple_of(10_000) {
             spinner.set_message(format!("reading, {} pairs", summary.read));
         }
     };

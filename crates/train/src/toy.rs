@@ -144,13 +144,13 @@ fn english_hundreds(number: u32) -> String {
     let units = |n: u32| ENGLISH_UNITS[n as usize];
     match number {
         0..20 => units(number).into(),
-        20..100 if number % 10 == 0 => ENGLISH_TENS[number as usize / 10].into(),
+        20..100 if number.is_multiple_of(10) => ENGLISH_TENS[number as usize / 10].into(),
         20..100 => format!(
             "{}-{}",
             ENGLISH_TENS[number as usize / 10],
             units(number % 10)
         ),
-        _ if number % 100 == 0 => format!("{} hundred", units(number / 100)),
+        _ if number.is_multiple_of(100) => format!("{} hundred", units(number / 100)),
         _ => format!(
             "{} hundred and {}",
             units(number / 100),
@@ -226,7 +226,7 @@ fn french_tens(number: u32, is_feminine: bool, is_last: bool) -> String {
         71 => "soixante et onze".into(),
         70..80 => format!("soixante-{}", unit(number - 60)),
         81..100 => format!("quatre-vingt-{}", unit(number - 80)),
-        _ if number % 10 == 0 => ten(number / 10).into(),
+        _ if number.is_multiple_of(10) => ten(number / 10).into(),
         _ if number % 10 == 1 => format!("{} et {}", ten(number / 10), unit(1)),
         _ => format!("{}-{}", ten(number / 10), unit(number % 10)),
     }
