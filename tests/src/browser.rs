@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// What the browser offers a page to compute with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Graphics {
-    /// No WebGPU at all.
+    /// No WebGPU. Chromium keeps `navigator.gpu` even so, and finds no adapter.
     Without,
     /// WebGPU on SwiftShader, which runs on the CPU: right, never fast.
     Emulated,
@@ -69,7 +69,7 @@ impl Browser {
             "--disable-sync".to_owned(),
         ];
         arguments.push(match graphics {
-            Graphics::Without => "--disable-features=WebGPU,WebGPUService".to_owned(),
+            Graphics::Without => "--disable-features=WebGPU".to_owned(),
             Graphics::Emulated => "--enable-unsafe-webgpu".to_owned(),
         });
         let mut options = json!({ "args": arguments });

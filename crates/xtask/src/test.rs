@@ -15,10 +15,8 @@ use crate::wasm::{VARIANTS, Variant};
 pub enum TestStep {
     /// rustfmt changes nothing
     Format,
-    /// Lints of the native crates
+    /// Lints of the native crates, the trainer with its CUDA backend among them
     Clippy,
-    /// Lints of the trainer with its CUDA backend
-    ClippyCuda,
     /// Unit, property and command-line tests
     NativeTests,
     /// Lints of the wasm crate, for every engine
@@ -34,7 +32,7 @@ pub enum TestStep {
 impl TestStep {
     fn needs(self) -> &'static [Tool] {
         match self {
-            Self::Format | Self::Clippy | Self::ClippyCuda => &[Tool::Lints],
+            Self::Format | Self::Clippy => &[Tool::Lints],
             Self::NativeTests => &[],
             Self::ClippyWasm => &[Tool::Lints, Tool::WasmTarget],
             Self::WasmTests => &[
@@ -51,15 +49,11 @@ impl TestStep {
     fn check(self, steps: &mut Steps) -> Result<()> {
         match self {
             Self::Format => steps.run("format", || run(&mut cargo("fmt --all --check"))),
+            // With CUDA, so that it is known to compile; the tests compile the trainer without.
             Self::Clippy => steps.run("clippy", || {
-                run(&mut cargo("clippy --release --workspace --exclude traduko-web --all-targets -- -D warnings"))
+                native("clippy", "--all-targets --features traduko-train/cuda,traduko-tests/browser -- -D warnings")
             }),
-            Self::ClippyCuda => steps.run("clippy cuda", || {
-                run(&mut cargo("clippy --release --package traduko-train --features cuda -- -D warnings"))
-            }),
-            Self::NativeTests => steps.run("native tests", || {
-                run(&mut cargo("test --release --workspace --exclude traduko-web --exclude traduko-tests"))
-            }),
+            Self::NativeTests => steps.run("native tests", || native("test", "")),
             Self::ClippyWasm => VARIANTS
                 .into_iter()
                 .try_for_each(|variant| steps.run(&format!("clippy wasm {}", variant.0), || lint_wasm(variant))),
@@ -68,9 +62,7 @@ impl TestStep {
                 .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
             Self::Page => steps.run("page", page::build),
             // One browser at a time: two would share the cores and only wait for each other.
-            Self::PageTests => steps.run("page tests", || {
-                run(&mut cargo("test --release --package traduko-tests -- --test-threads 1"))
-            }),
+            Self::PageTests => steps.run("page tests", || native("test", "--features traduko-tests/browser --test page -- --test-threads 1")),
         }
     }
 }
@@ -95,6 +87,13 @@ pub fn run_steps(only: &[TestStep], skip: &[TestStep]) -> Result<()> {
     chosen
         .into_iter()
         .try_for_each(|step| step.check(&mut steps))
+}
+
+/// A cargo command for all native crates at once: chosen one by one, they would compile the crates they share again, with
+/// other features.
+fn native(subcommand: &str, options: &str) -> Result<()> {
+    let workspace = "--release --workspace --exclude traduko-web";
+    run(&mut cargo(&format!("{subcommand} {workspace} {options}")))
 }
 
 fn lint_wasm(variant: Variant) -> Result<()> {

@@ -13,10 +13,14 @@ const PAGES: [&str; 4] = [
     "demo/about.html",
 ];
 
-/// Keeps every element outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced.
+/// Keeps the page's elements outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced, and
+/// among them the blocks of prose that are the translator's to change.
 const KEEP_ELEMENTS: &str = "const bar = document.querySelector('.translate-bar');
+    const prose = ':is(h1, h2, p, li, dt, dd, td, th, figcaption, caption)';
     window.elementsNow = () => [...document.querySelectorAll('head *, body, body *')].filter((element) => !bar.contains(element));
-    window.elementsBefore = window.elementsNow();";
+    window.elementsBefore = window.elementsNow();
+    window.blocks = [...document.querySelectorAll(`main ${prose}`)]
+        .filter((block) => !block.closest('[translate=no], body [lang=fr]') && /[a-z]{3}/i.test(block.textContent));";
 const SAME_ELEMENTS: &str = "const [before, now] = [window.elementsBefore, window.elementsNow()];
     return before.length > 0 && before.length === now.length && before.every((element, index) => element === now[index])";
 const ATTRIBUTES: &str = "return window.elementsNow()
@@ -30,10 +34,7 @@ const TEXTS: &str = "const bar = document.querySelector('.translate-bar');
     const texts = [];
     while (walker.nextNode()) if (!bar.contains(walker.currentNode)) texts.push(walker.currentNode.data);
     return texts";
-/// Blocks of prose that are the translator's to change.
-const BLOCKS: &str = "return [...document.querySelectorAll('main :is(h1, h2, p, li, dt, dd, td, th, figcaption, caption)')]
-    .filter((block) => !block.closest('[translate=no], [lang=fr] blockquote') && /[a-z]{3}/i.test(block.textContent))
-    .map((block) => block.textContent.trim())";
+const BLOCKS: &str = "return window.blocks.map((block) => block.textContent.trim())";
 
 async fn strings(browser: &Browser, script: &str) -> Result<Vec<String>> {
     Ok(serde_json::from_value(browser.script(script).await?)?)
@@ -70,9 +71,8 @@ async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
             "fr"
         );
         let translated = strings(&browser, BLOCKS).await?;
-        assert_eq!(
-            translated.len(),
-            blocks.len(),
+        assert!(
+            translated.iter().all(|block| !block.is_empty()),
             "{page}: a block lost all its words"
         );
         let changed = blocks
