@@ -50,6 +50,7 @@ function askedEngine() {
 }
 
 async function start() {
+  current.abort();
   client?.close();
   root.dataset.state = "loading";
   delete root.dataset.engine;
