@@ -45,11 +45,12 @@ async fn lines_stay_lines_and_the_heat_map_shows_each_sentence() -> Result<()> {
                     .map((cells) => cells.reduce((sum, cell) => sum + cell, 0))";
     let sums = browser.script(sums).await?;
     let sums: Vec<f64> = serde_json::from_value(sums)?;
-    assert!(!sums.is_empty());
+    // What a row lacks to 100 went to the end of the sentence, which has no column.
     assert!(
-        sums.iter().all(|sum| (90.0..110.0).contains(sum)),
+        sums.iter().all(|sum| (0.0..=105.0).contains(sum)),
         "{sums:?}"
     );
+    assert!(sums.iter().any(|sum| *sum >= 50.0), "{sums:?}");
 
     let source = browser.element("source-text").await?;
     source.clear().await?;
