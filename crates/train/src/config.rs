@@ -65,17 +65,17 @@ pub struct OptimisationConfig {
     /// Largest norm of the gradient over all parameters; 0 never clips.
     pub clip_norm: f64,
     /// Label smoothing.
-    pub label_smoothing: f32,
+    pub label_smoothing: f64,
     /// Share of embeddings and of what passes between layers that is dropped.
     pub dropout: f64,
     /// Adam's first decay.
-    pub beta_1: f32,
+    pub beta_1: f64,
     /// Adam's second decay.
-    pub beta_2: f32,
+    pub beta_2: f64,
     /// Adam's epsilon.
-    pub epsilon: f32,
+    pub epsilon: f64,
     /// Decoupled weight decay.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
     /// Steps between two lines of the log.
     pub log_every: u64,
     /// Steps between two validations.
@@ -152,13 +152,13 @@ impl TrainConfig {
             ("learning_rate", train.learning_rate, 0.0, 10.0),
             ("min_learning_rate", train.min_learning_rate, 0.0, 10.0),
             ("plateau_factor", train.plateau_factor, 0.0, 1.0),
-            ("label_smoothing", f64::from(train.label_smoothing), 0.0, 0.99),
+            ("label_smoothing", train.label_smoothing, 0.0, 0.99),
             ("dropout", train.dropout, 0.0, 0.99),
             ("clip_norm", train.clip_norm, 0.0, 1e9),
-            ("beta_1", f64::from(train.beta_1), 0.0, 0.999_999),
-            ("beta_2", f64::from(train.beta_2), 0.0, 0.999_999),
-            ("epsilon", f64::from(train.epsilon), 0.0, 1.0),
-            ("weight_decay", f64::from(train.weight_decay), 0.0, 10.0),
+            ("beta_1", train.beta_1, 0.0, 0.999_999),
+            ("beta_2", train.beta_2, 0.0, 0.999_999),
+            ("epsilon", train.epsilon, 0.0, 1.0),
+            ("weight_decay", train.weight_decay, 0.0, 10.0),
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {

@@ -3,10 +3,12 @@
 /// `e^x` within 2 units in the last place on [-87, 88], clamped outside (Cephes' polynomial).
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // Adding and taking off 1.5 * 2^23 rounds to the nearest integer on every target, without a library call.
+    // Adding 1.5 * 2^23 rounds to the nearest integer on every target without a library call, and leaves that
+    // integer in the low bits, from where it moves into the exponent without a conversion.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.987_569_2e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -15,7 +17,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
     let p = p * r * r + r + 1.0;
-    p * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()))
 }
 
 /// The logistic function.

@@ -196,10 +196,29 @@ fn lstm_row_backward(gates: &mut [f32], cell_before: &[f32], grad: &[f32], carry
     let (input, rest) = gates.split_at_mut(d);
     let (forget, rest) = rest.split_at_mut(d);
     let (candidate, output) = rest.split_at_mut(d);
-    let (output, cell_before) = (&mut output[..d], &cell_before[..d]);
-    let (grad_hidden, grad_cell) = (&grad[..d], &grad[d..2 * d]);
     let (carry_hidden, carry_cell) = carry.split_at_mut(d);
-    let carry_cell = &mut carry_cell[..d];
+    lstm_units_backward(input, forget, candidate, output, cell_before, &grad[..d], &grad[d..], carry_hidden, carry_cell, mask);
+}
+
+/// Each slice is a parameter of its own for the reason given at `lstm_units`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn lstm_units_backward(
+    input: &mut [f32],
+    forget: &mut [f32],
+    candidate: &mut [f32],
+    output: &mut [f32],
+    cell_before: &[f32],
+    grad_hidden: &[f32],
+    grad_cell: &[f32],
+    carry_hidden: &mut [f32],
+    carry_cell: &mut [f32],
+    mask: f32,
+) {
+    let d = input.len();
+    let (forget, candidate, output) = (&mut forget[..d], &mut candidate[..d], &mut output[..d]);
+    let (cell_before, grad_hidden, grad_cell) = (&cell_before[..d], &grad_hidden[..d], &grad_cell[..d]);
+    let (carry_hidden, carry_cell) = (&mut carry_hidden[..d], &mut carry_cell[..d]);
     for j in 0..d {
         let (i, f, g, o) = (input[j], forget[j], candidate[j], output[j]);
         let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], grad_cell[j] + carry_cell[j]);

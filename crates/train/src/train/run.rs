@@ -93,6 +93,7 @@ fn open(args: &TrainArgs, n_vocab: impl Fn(&TrainConfig) -> anyhow::Result<usize
             bail!("{}: the run there was of another network; choose another --out", args.out.display());
         }
         let checkpoint = Checkpoint::read(&last)?;
+        write_atomically(&args.out.join(CONFIG), config.to_toml()?.as_bytes())?;
         return Ok((config, Some(checkpoint)));
     }
     if last.exists() {
@@ -179,7 +180,7 @@ where
         summary.step += 1;
         // Dropout depends on the step alone, so a resumed run draws what an uninterrupted one would have drawn.
         B::seed(device, settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step);
-        let loss = model.loss(&sources, &targets, settings.label_smoothing, device);
+        let loss = model.loss(&sources, &targets, settings.label_smoothing as f32, device);
         let sums: Vec<f32> = loss.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32");
         if !sums[0].is_finite() {
             bail!("step {}: the loss is {}; lower train.learning_rate and resume", summary.step, sums[0]);
@@ -188,10 +189,10 @@ where
         let learning_rate = summary.schedule.learning_rate(settings, summary.step);
         let step = AdamStep {
             learning_rate: learning_rate as f32,
-            beta_1: settings.beta_1,
-            beta_2: settings.beta_2,
-            epsilon: settings.epsilon,
-            weight_decay: settings.weight_decay,
+            beta_1: settings.beta_1 as f32,
+            beta_2: settings.beta_2 as f32,
+            epsilon: settings.epsilon as f32,
+            weight_decay: settings.weight_decay as f32,
             gradient_scale: 1.0 / tokens as f32,
             step: summary.step,
         };
