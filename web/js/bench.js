@@ -1,0 +1,69 @@
+// @ts-check
+/**
+ * Words a second of one worker. `window.bench()` runs it and gives the figures; a driver that can read the renderer's
+ * CPU time offers it as `window.cpuSeconds`, since wall time on a shared machine says little.
+ */
+import { getElement } from "./dom.js";
+import { WorkerPort } from "./worker-port.js";
+
+/** @typedef {{ wall_s: number[], cpu_s: number[], wps_wall_best: number, wps_cpu_median: number }} Timing */
+
+const parameters = new URLSearchParams(location.search);
+
+/** @param {number[]} values */
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+/** @returns {Promise<number>} the renderer's CPU seconds, NaN without a driver that knows them */
+async function cpuSeconds() {
+  const read = /** @type {any} */ (window).cpuSeconds;
+  return typeof read === "function" ? read() : NaN;
+}
+
+async function bench() {
+  const response = await fetch(parameters.get("text") ?? "bench.txt");
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}; name a file with ?text=`);
+  const lines = (await response.text()).trim().split("\n");
+  const words = lines.reduce((sum, line) => sum + line.trim().split(/\s+/).length, 0);
+  const engine = parameters.get("engine") === "webgpu" ? "webgpu" : "cpu";
+  const options = { beam: Number(parameters.get("beam") ?? 1) };
+  const reps = Number(parameters.get("reps") ?? 3);
+
+  const started = performance.now();
+  const port = new WorkerPort(new URL("../worker.js", import.meta.url));
+  const modelUrl = new URL("../models/en-fr/", import.meta.url).href;
+  await port.call({ type: "load", engine, modelUrl, forced: true });
+  /** @param {string[]} texts */
+  const translate = (texts) => port.call({ type: "translate", texts, options });
+  const [first] = await translate(lines.slice(0, 1));
+  const startToFirst = (performance.now() - started) / 1000;
+
+  /** @param {() => Promise<void>} run @returns {Promise<Timing>} */
+  const time = async (run) => {
+    const [wall, cpu] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
+    for (let rep = 0; rep < reps; rep++) {
+      const [cpuBefore, before] = [await cpuSeconds(), performance.now()];
+      await run();
+      wall.push((performance.now() - before) / 1000);
+      cpu.push((await cpuSeconds()) - cpuBefore);
+    }
+    return { wall_s: wall, cpu_s: cpu, wps_wall_best: words / Math.min(...wall), wps_cpu_median: words / median(cpu) };
+  };
+  const all = await time(async () => void (await translate(lines)));
+  const single = await time(async () => {
+    for (const line of lines) await translate([line]);
+  });
+  port.close();
+  return { engine, ...options, sentences: lines.length, words, start_to_first_s: startToFirst, sample: first.text, all, single };
+}
+
+Object.assign(window, { bench });
+
+const report = getElement("report", HTMLPreElement);
+getElement("run", HTMLButtonElement).addEventListener("click", async () => {
+  report.textContent = "running";
+  try {
+    report.textContent = JSON.stringify(await bench(), null, 2);
+  } catch (error) {
+    report.textContent = String(error);
+  }
+});
