@@ -1,0 +1,111 @@
+//! Gradients of the loss of a tiny network, for every parameter, against finite differences.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    tensor::Tensor,
+};
+use traduko_kernels::backend::{Autodiff, Flex};
+use traduko_model::{AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
+
+use crate::Sharp;
+
+type B = Autodiff<Flex>;
+
+const STEP: f32 = 0.02;
+/// Values looked at in each parameter.
+const SAMPLES: usize = 6;
+
+struct Collect<'a> {
+    gradients: &'a <B as burn::tensor::backend::AutodiffBackend>::Gradients,
+    found: Vec<Vec<f32>>,
+}
+
+impl ModuleVisitor<B> for Collect<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let gradient = param.val().grad(self.gradients).expect("every parameter takes part in the loss");
+        self.found.push(gradient.into_data().into_vec().expect("floats"));
+    }
+}
+
+/// Sentences of different lengths, so that both sides are padded.
+fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
+    let sources = [vec![4, 5, 6], vec![6]];
+    let targets = [vec![5], vec![4, 4, 6]];
+    model.loss(&sources, &targets, 0.1, &Default::default())
+}
+
+fn loss_of(config: &ModelConfig, weights: &BTreeMap<String, NamedTensor>) -> f64 {
+    let mut source = StoredWeights::new(weights.values().cloned());
+    let model: Seq2Seq<Flex> = Seq2Seq::build(config, &mut source, &Default::default()).expect("the network's own weights");
+    let sums: Vec<f32> = loss(&model).into_data().into_vec().expect("floats");
+    f64::from(sums[0])
+}
+
+fn check(config: &ModelConfig) {
+    let mut source = Sharp { random: RandomWeights::new(3), scale: 1.0 };
+    let Ok(model) = Seq2Seq::<B>::build(config, &mut source, &Default::default());
+    let gradients = loss(&model).narrow(0, 0, 1).backward();
+    let mut collect = Collect { gradients: &gradients, found: Vec::new() };
+    model.visit(&mut collect);
+    let names: Vec<String> = model.parameter_names().into_iter().map(|(name, _)| name).collect();
+    let mut weights: BTreeMap<String, NamedTensor> = model.weights().into_iter().map(|w| (w.name.clone(), w)).collect();
+    assert_eq!(names.len(), collect.found.len());
+    for (name, gradient) in names.iter().zip(&collect.found) {
+        for sample in 0..SAMPLES.min(gradient.len()) {
+            let index = sample * gradient.len() / SAMPLES.min(gradient.len());
+            let mut at = |offset: f32| {
+                let value = weights[name].values[index];
+                weights.get_mut(name).expect("named").values[index] = value + offset;
+                let loss = loss_of(config, &weights);
+                weights.get_mut(name).expect("named").values[index] = value;
+                loss
+            };
+            let slope = (8.0 * (at(STEP) - at(-STEP)) - (at(2.0 * STEP) - at(-2.0 * STEP))) / (12.0 * f64::from(STEP));
+            let error = (f64::from(gradient[index]) - slope).abs();
+            // The loss is about 10, so its rounding alone makes 1e-6 / STEP.
+            assert!(error <= 1e-3 * slope.abs().max(1.0), "{config:?}\n{name}[{index}]: {} is not {slope}", gradient[index]);
+        }
+    }
+}
+
+fn tiny(cell: CellKind, attention: AttentionKind, attention_place: AttentionPlace) -> ModelConfig {
+    ModelConfig {
+        n_vocab: 7,
+        d_embedding: 3,
+        d_encoder: 2,
+        d_decoder: 4,
+        d_attention: 3,
+        n_encoder_layers: 2,
+        n_decoder_layers: 2,
+        cell,
+        attention,
+        attention_place,
+        ..ModelConfig::default()
+    }
+}
+
+#[test]
+fn every_kind_of_attention_in_every_place() {
+    for cell in [CellKind::Lstm, CellKind::Gru] {
+        for attention in [AttentionKind::Additive, AttentionKind::General] {
+            for place in [AttentionPlace::OnTop, AttentionPlace::InputFeeding] {
+                check(&tiny(cell, attention, place));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_way_to_tie_embeddings() {
+    for tie_embeddings in [TieKind::None, TieKind::Target, TieKind::All] {
+        check(&ModelConfig {
+            tie_embeddings,
+            is_bidirectional: false,
+            n_encoder_layers: 1,
+            n_decoder_layers: 1,
+            ..tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop)
+        });
+    }
+}

@@ -1,0 +1,189 @@
+//! What the search promises: padding and neighbours change nothing, a beam of one is greedy, a beam as wide as the
+//! space is exhaustive.
+
+use burn::tensor::{Tensor, backend::Backend};
+use pollster::block_on;
+use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+use traduko_kernels::backend::Flex;
+use traduko_model::{AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search};
+
+use crate::{sharp, small};
+
+/// The same cases every time: near ties must not fail one run in a thousand.
+fn cases(count: u32) -> ProptestConfig {
+    ProptestConfig { cases: count, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn values<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
+    x.into_data().into_vec().expect("floats")
+}
+
+fn search(model: &Seq2Seq<Flex>, sources: &[Vec<u32>], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
+    block_on(beam_search(model, sources, options, &Default::default()))
+}
+
+/// Log-probabilities of the tokens after each prefix of `target`: what may be chosen is the end mark and the words.
+fn log_probabilities(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
+    let (logits, _, _) = model.forced(&[source.to_vec()], &[target.to_vec()], &Default::default());
+    values(logits)
+        .chunks_exact(n_vocab)
+        .map(|row| {
+            let allowed = &row[EOS as usize..];
+            let sum: f64 = allowed.iter().map(|&x| f64::from(x).exp()).sum();
+            let dead = std::iter::repeat_n(f64::NEG_INFINITY, EOS as usize);
+            dead.chain(allowed.iter().map(|&x| f64::from(x) - sum.ln())).collect()
+        })
+        .collect()
+}
+
+/// Greedy search by reading the whole prefix anew at every step.
+fn greedy(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], max_length: usize) -> (Vec<u32>, f64) {
+    let (mut tokens, mut score) = (Vec::new(), 0.0);
+    for length in 1..=max_length {
+        let rows = log_probabilities(model, n_vocab, source, &tokens);
+        let last = rows.last().expect("one row after the start mark");
+        let (best, log_probability) =
+            last.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (id, &x)| if x > best.1 { (id, x) } else { best });
+        score += log_probability;
+        if best == EOS as usize {
+            return (tokens, score / length as f64);
+        }
+        tokens.push(best as u32);
+    }
+    (tokens, score / max_length as f64)
+}
+
+/// Every kind of cell, attention and place.
+fn network(kind: usize) -> ModelConfig {
+    ModelConfig {
+        cell: [CellKind::Lstm, CellKind::Gru][kind % 2],
+        attention: [AttentionKind::Additive, AttentionKind::General][kind / 2 % 2],
+        attention_place: [AttentionPlace::OnTop, AttentionPlace::InputFeeding][kind / 4 % 2],
+        ..small(9)
+    }
+}
+
+fn sentence() -> impl Strategy<Value = Vec<u32>> {
+    vec(4u32..9, 0..7)
+}
+
+fn assert_same(found: &[Hypothesis], wanted: &[Hypothesis]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(found.len(), wanted.len());
+    for (found, wanted) in found.iter().zip(wanted) {
+        prop_assert_eq!(&found.tokens, &wanted.tokens);
+        prop_assert!((found.score - wanted.score).abs() < 1e-5, "{} and {}", found.score, wanted.score);
+        prop_assert_eq!(found.attention.len(), wanted.attention.len());
+        for (found, wanted) in found.attention.iter().flatten().zip(wanted.attention.iter().flatten()) {
+            prop_assert!((found - wanted).abs() < 1e-5);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn padding_never_changes_a_translation(kind in 0usize..8, seed in 0u64..99, source in sentence(), others in vec(vec(4u32..9, 7..12), 1..4)) {
+        let model = sharp(&network(kind), seed);
+        let options = SearchOptions { beam: 3, n_best: 2, max_length: 8, with_attention: true, ..SearchOptions::default() };
+        let alone = search(&model, std::slice::from_ref(&source), &options);
+        let mut batch = others;
+        batch.insert(batch.len() / 2, source);
+        let at = (batch.len() - 1) / 2;
+        assert_same(&search(&model, &batch, &options)[at], &alone[0])?;
+    }
+
+    #[test]
+    fn the_order_of_a_batch_does_not_matter(kind in 0usize..8, seed in 0u64..99, sources in vec(sentence(), 2..5)) {
+        let model = sharp(&network(kind), seed);
+        let options = SearchOptions { beam: 4, n_best: 4, max_length: 6, ..SearchOptions::default() };
+        let forwards = search(&model, &sources, &options);
+        let reversed: Vec<Vec<u32>> = sources.iter().rev().cloned().collect();
+        for (found, wanted) in search(&model, &reversed, &options).iter().zip(forwards.iter().rev()) {
+            assert_same(found, wanted)?;
+        }
+    }
+
+    #[test]
+    fn a_beam_of_one_is_greedy(kind in 0usize..8, seed in 0u64..99, sources in vec(sentence(), 1..4)) {
+        let (config, max_length) = (network(kind), 7);
+        let model = sharp(&config, seed);
+        let options = SearchOptions { beam: 1, max_length, ..SearchOptions::default() };
+        for (source, found) in sources.iter().zip(search(&model, &sources, &options)) {
+            let (tokens, score) = greedy(&model, config.n_vocab, source, max_length);
+            prop_assert_eq!(&found[0].tokens, &tokens);
+            prop_assert!((f64::from(found[0].score) - score).abs() < 1e-5, "{} and {}", found[0].score, score);
+        }
+    }
+}
+
+/// All targets of at most `max_length` tokens, the end mark included; the longest ones are cut before it.
+fn all_targets(words: std::ops::Range<u32>, max_length: usize) -> Vec<Vec<u32>> {
+    let mut all = vec![Vec::new()];
+    let mut longest = all.clone();
+    for _ in 0..max_length {
+        longest = longest.iter().flat_map(|prefix| words.clone().map(|word| [prefix.as_slice(), &[word]].concat())).collect();
+        all.extend_from_slice(&longest);
+    }
+    all
+}
+
+#[test]
+fn a_beam_as_wide_as_the_space_is_brute_force() {
+    let max_length = 3;
+    for (kind, length_penalty) in [(0, 1.0), (1, 0.0), (2, 0.6), (7, 1.0)] {
+        let config = ModelConfig { n_vocab: 7, ..network(kind) };
+        let model = sharp(&config, kind as u64);
+        let source = vec![5, 4, 6];
+        let mut wanted: Vec<(Vec<u32>, f64)> = all_targets(4..7, max_length)
+            .into_iter()
+            .map(|target| {
+                let rows = log_probabilities(&model, config.n_vocab, &source, &target);
+                let ids = target.iter().copied().chain([EOS]).take(max_length);
+                let sum: f64 = rows.iter().zip(ids).map(|(row, id)| row[id as usize]).sum();
+                let length = (target.len() + 1).min(max_length) as f64;
+                (target, sum / length.powf(length_penalty))
+            })
+            .collect();
+        wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        assert_eq!(wanted.len(), 1 + 3 + 9 + 27);
+        let options = SearchOptions {
+            beam: 48,
+            n_best: wanted.len(),
+            max_length,
+            length_penalty: length_penalty as f32,
+            is_exhaustive: true,
+            ..SearchOptions::default()
+        };
+        // A second sentence beside it, so that rows of two beams meet.
+        let found = search(&model, &[source, vec![6]], &options).swap_remove(0);
+        for (rank, (found, (tokens, score))) in found.iter().zip(&wanted).enumerate() {
+            assert_eq!(&found.tokens, tokens, "kind {kind}, rank {rank}");
+            assert!((f64::from(found.score) - score).abs() < 1e-5, "kind {kind}, rank {rank}: {} and {score}", found.score);
+        }
+    }
+}
+
+/// Attention is there for every target token and the end mark, over the source and its end mark, and sums to one.
+#[test]
+fn attention_covers_the_sentence() {
+    let model = sharp(&network(0), 5);
+    let options = SearchOptions { beam: 2, n_best: 2, max_length: 6, with_attention: true, ..SearchOptions::default() };
+    for (source, hypotheses) in [vec![4, 5, 6], vec![7]].iter().zip(search(&model, &[vec![4, 5, 6], vec![7]], &options)) {
+        for hypothesis in hypotheses {
+            assert_eq!(hypothesis.attention.len(), (hypothesis.tokens.len() + 1).min(6));
+            for row in hypothesis.attention {
+                assert_eq!(row.len(), source.len() + 1);
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_to_translate_gives_nothing() {
+    let model = sharp(&small(9), 1);
+    assert!(search(&model, &[], &SearchOptions::default()).is_empty());
+    assert_eq!(search(&model, &[vec![]], &SearchOptions::default()).len(), 1);
+}
