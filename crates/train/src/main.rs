@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use traduko_train::{config::TrainConfig, prepare, train};
+use traduko_train::{config::TrainConfig, evaluate, export, inspect, prepare, train, translate};
 
 /// Train, try and package recurrent translation models.
 #[derive(Parser)]
@@ -19,6 +19,14 @@ enum Verb {
     Prepare(prepare::PrepareArgs),
     /// Train a network
     Train(train::TrainArgs),
+    /// Translate standard input to standard output, a line a line
+    Translate(translate::TranslateArgs),
+    /// Translate a test set and score it with BLEU and chrF
+    Evaluate(evaluate::EvaluateArgs),
+    /// Quantize a training run and package it
+    Export(export::ExportArgs),
+    /// Show what is in a package or a training run
+    Inspect(inspect::InspectArgs),
     /// Print a configuration, complete
     Config {
         /// The experiment, a TOML file
@@ -43,6 +51,10 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Prepare(args) => prepare::run(args).map(|_| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(args).map(|()| ExitCode::SUCCESS),
+        Verb::Translate(args) => translate::run(args),
+        Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Export(args) => export::run(args),
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Config { config, overrides } => {
             print!("{}", TrainConfig::read(&config, &overrides)?.to_toml()?);
             Ok(ExitCode::SUCCESS)

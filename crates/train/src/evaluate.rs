@@ -1,0 +1,133 @@
+//! `traduko evaluate`: BLEU and chrF of a model on a test set.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use traduko_package::{MANIFEST_FILE, Score, record_scores};
+use traduko_translator::TranslateOptions;
+
+use crate::corpus::read_moses;
+use crate::metrics::{corpus_bleu, corpus_chrf};
+use crate::native::{n_threads, open_translator, translate_on_all_cores};
+
+/// Translate a test set and score it with BLEU and chrF
+#[derive(Clone, Debug, clap::Args)]
+pub struct EvaluateArgs {
+    /// Package (int8) or training run (floats)
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Source sentences, a line each; plain, gzip or zstd
+    #[arg(long, value_name = "FILE")]
+    pub source: PathBuf,
+    /// Reference translations, a line each, as many as there are source sentences
+    #[arg(long, value_name = "FILE")]
+    pub reference: PathBuf,
+    /// Hypotheses kept at each step; 1 is greedy
+    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Search")]
+    pub beam: usize,
+    /// Exponent of the length that scores are divided by
+    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Search")]
+    pub length_penalty: f32,
+    /// Sentences translated at once by one thread
+    #[arg(long, default_value_t = 16, value_name = "N", help_heading = "Speed")]
+    pub batch: usize,
+    /// Threads to translate with [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub threads: Option<usize>,
+    /// Print one line of JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// Put the scores into the package's manifest under this name of the test set
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub record: Option<String>,
+    /// Exit with 1 when BLEU is below this
+    #[arg(long, value_name = "BLEU", help_heading = "Output")]
+    pub min_bleu: Option<f64>,
+}
+
+/// The one line of `--json`.
+#[derive(Serialize)]
+struct Report {
+    bleu: f64,
+    chrf: f64,
+    signature: String,
+    sentences: usize,
+    seconds: f64,
+}
+
+/// Scores the model. The exit code is 1 when `--min-bleu` is not reached.
+///
+/// # Errors
+/// A model or a file that cannot be read, files of different lengths, an option out of range.
+pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
+    let options = TranslateOptions {
+        beam: args.beam,
+        length_penalty: args.length_penalty,
+        batch_sentences: args.batch,
+        ..TranslateOptions::default()
+    };
+    options.validate()?;
+    let threads = n_threads(args.threads)?;
+    if args.record.is_some() && !args.model.join(MANIFEST_FILE).exists() {
+        bail!("--record: {} is no package; scores go into a package's manifest", args.model.display());
+    }
+    let (mut sources, mut references) = (Vec::new(), Vec::new());
+    read_moses(&args.source, &args.reference, |pair| {
+        sources.push(pair.source);
+        references.push(pair.target);
+    })?;
+    ensure!(!sources.is_empty(), "{}: no sentences inside", args.source.display());
+    let translator = open_translator(&args.model)?;
+
+    let bar = progress_bar();
+    let started = Instant::now();
+    let translations = translate_on_all_cores(&translator, &sources, &options, threads, |progress| {
+        bar.set_length(progress.total_sentences as u64);
+        bar.set_position(progress.done_sentences as u64);
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+
+    let hypotheses: Vec<String> = translations.into_iter().map(|translation| translation.text).collect();
+    let (bleu, chrf) = (corpus_bleu(&hypotheses, &references), corpus_chrf(&hypotheses, &references));
+    if args.json {
+        let (signature, sentences) = (bleu.signature(), hypotheses.len());
+        let report = Report { bleu: bleu.score, chrf: chrf.score, signature, sentences, seconds };
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{bleu}\n{chrf}\n{} sentences in {seconds:.1} s", hypotheses.len());
+    }
+    if let Some(test_set) = args.record {
+        let score = |metric: &str, score: f64, signature| Score {
+            test_set: test_set.clone(),
+            metric: metric.to_owned(),
+            score,
+            signature,
+            beam: args.beam,
+        };
+        let scores = vec![score("BLEU", bleu.score, bleu.signature()), score("chrF2", chrf.score, chrf.signature())];
+        if !record_scores(&args.model, scores)? {
+            eprintln!("the model card was edited by hand and stays as it is; add the scores yourself");
+        }
+    }
+    match args.min_bleu {
+        Some(least) if bleu.score < least => {
+            eprintln!("BLEU {:.2} is below --min-bleu {least}", bleu.score);
+            Ok(ExitCode::from(1))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} sentences  {eta} left");
+    ProgressBar::new(0).with_style(style.expect("a fixed template that parses"))
+}

@@ -1,0 +1,103 @@
+//! `traduko export`: from a training run to a package.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use traduko_package::{DataLicence, PackageContents, write};
+use traduko_text::SubwordTokenizer;
+
+use crate::config::TrainConfig;
+use crate::native::{ModelFolder, RUN_CONFIG_FILE};
+use crate::train::TrainSummary;
+
+/// Quantize a training run and package it
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The training run
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: PathBuf,
+    /// The package to write; an older one there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Language tag of the text that goes in, such as en
+    #[arg(long, value_name = "TAG")]
+    pub source_language: String,
+    /// Language tag of the text that comes out, such as fr
+    #[arg(long, value_name = "TAG")]
+    pub target_language: String,
+    /// What the model was trained on: a TOML file of `[[licence]]` tables with `source` and `licence`
+    #[arg(long, value_name = "FILE")]
+    pub licences: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LicenceFile {
+    licence: Vec<DataLicence>,
+}
+
+/// Writes the package and says how large it is.
+///
+/// # Errors
+/// A run, tokenizer or list of licences that cannot be read, a folder that cannot be written.
+pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
+    let licences = match &args.licences {
+        Some(path) => read_licences(path)?,
+        None => {
+            eprintln!("no --licences given: the model card will not say what the model was trained on");
+            Vec::new()
+        }
+    };
+    let ModelFolder::Run { config, weights, summary, tokenizer_json } = ModelFolder::open(&args.checkpoint)? else {
+        bail!("{}: a package already; export takes the training run it came from", args.checkpoint.display());
+    };
+    let n_vocab = SubwordTokenizer::from_json(&tokenizer_json)?.n_vocab();
+    if n_vocab != config.n_vocab {
+        bail!("{}: tokenizer of {n_vocab} subwords, network of {}", args.checkpoint.display(), config.n_vocab);
+    }
+    let settings = TrainConfig::read(&args.checkpoint.join(RUN_CONFIG_FILE), &[])?;
+    let package = write(
+        &args.out,
+        &PackageContents {
+            config: &config,
+            weights: &weights,
+            tokenizer_json: &tokenizer_json,
+            source_language: args.source_language,
+            target_language: args.target_language,
+            licences,
+            recipe: recipe(&settings, &summary)?,
+            scores: Vec::new(),
+        },
+    )
+    .with_context(|| format!("packaging into {}", args.out.display()))?;
+    let bytes: u64 = package.manifest.files.iter().map(|file| file.bytes).sum();
+    eprintln!("{}: {} parameters, {bytes} bytes", args.out.display(), package.n_parameters());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_licences(path: &Path) -> anyhow::Result<Vec<DataLicence>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let file: LicenceFile = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(file.licence)
+}
+
+/// How the model was trained, flat: the settings that are not in config.json, and how far training came. Leaves out
+/// where the text lay, which says something about a machine and nothing about the model.
+fn recipe(settings: &TrainConfig, summary: &TrainSummary) -> anyhow::Result<BTreeMap<String, Value>> {
+    let Value::Object(train) = serde_json::to_value(&settings.train)? else {
+        bail!("the training settings are no table");
+    };
+    let mut recipe: BTreeMap<String, Value> =
+        train.into_iter().map(|(key, value)| (format!("train.{key}"), value)).collect();
+    recipe.insert("steps".to_owned(), summary.step.into());
+    recipe.insert("target_tokens".to_owned(), summary.target_tokens.into());
+    recipe.insert("training_seconds".to_owned(), (summary.seconds.round() as u64).into());
+    if let Some((_, loss)) = summary.validations.last() {
+        recipe.insert("validation_loss".to_owned(), (*loss).into());
+    }
+    Ok(recipe)
+}

@@ -1,0 +1,125 @@
+//! `traduko translate`: standard input to standard output, a line a line.
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use traduko_translator::{TranslateOptions, Translation};
+
+use crate::native::{n_threads, open_translator, translate_on_all_cores};
+
+/// Lines translated at once when no person waits for each: enough to fill batches of like lengths.
+const LINES_AT_ONCE: usize = 1000;
+
+/// Translate standard input to standard output, a line a line
+#[derive(Clone, Debug, clap::Args)]
+pub struct TranslateArgs {
+    /// Package (int8) or training run (floats)
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Hypotheses kept at each step; 1 is greedy and fastest
+    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Search")]
+    pub beam: usize,
+    /// Exponent of the length that scores are divided by; larger favours longer sentences
+    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Search")]
+    pub length_penalty: f32,
+    /// Print the N best of each line as `line ||| text ||| score`, lines counted from 0
+    #[arg(long, value_name = "N", conflicts_with = "alignment", help_heading = "Output")]
+    pub n_best: Option<usize>,
+    /// Print ` ||| ` and pairs `source-target` of word positions after each line
+    ///
+    /// For each translated word the source word with the most attention. Words are what white space separates,
+    /// counted from 0.
+    #[arg(long, help_heading = "Output")]
+    pub alignment: bool,
+    /// Sentences translated at once by one thread; changes speed and memory, never the words
+    #[arg(long, default_value_t = 16, value_name = "N", help_heading = "Speed")]
+    pub batch: usize,
+    /// Threads to translate with [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub threads: Option<usize>,
+}
+
+impl TranslateArgs {
+    fn options(&self) -> TranslateOptions {
+        TranslateOptions {
+            beam: self.beam,
+            length_penalty: self.length_penalty,
+            n_best: self.n_best.unwrap_or(1),
+            with_attention: self.alignment,
+            batch_sentences: self.batch,
+        }
+    }
+}
+
+/// Translates all of standard input. An empty line stays empty; a reader that goes away ends it quietly.
+///
+/// # Errors
+/// A model that cannot be read, an option out of range, input that is not UTF-8.
+pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
+    let options = args.options();
+    options.validate()?;
+    let threads = n_threads(args.threads)?;
+    let translator = open_translator(&args.model)?;
+    let stdin = io::stdin().lock();
+    // A person at the keyboard wants an answer to every line.
+    let lines_at_once = if stdin.is_terminal() { 1 } else { LINES_AT_ONCE };
+    let mut stdin = stdin;
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let started = Instant::now();
+    let mut n_lines = 0;
+    loop {
+        let lines = read_lines(&mut stdin, lines_at_once, n_lines)?;
+        if lines.is_empty() {
+            break;
+        }
+        let translations = translate_on_all_cores(&translator, &lines, &options, threads, |_| {})?;
+        let mut text = String::new();
+        for (index, (line, translation)) in lines.iter().zip(&translations).enumerate() {
+            text.push_str(&render(&args, n_lines + index, line, translation));
+        }
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+            result => result.context("writing standard output")?,
+        }
+        n_lines += lines.len();
+    }
+    eprintln!("{n_lines} lines in {:.1} s, {threads} threads", started.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Up to `most` lines without their ends; `before` lines have been read already.
+fn read_lines(input: &mut impl BufRead, most: usize, before: usize) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut bytes = Vec::new();
+    while lines.len() < most {
+        bytes.clear();
+        if input.read_until(b'\n', &mut bytes).context("reading standard input")? == 0 {
+            break;
+        }
+        let line = std::str::from_utf8(&bytes);
+        let line = line.with_context(|| format!("standard input, line {}: not UTF-8", before + lines.len() + 1))?;
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        lines.push(line.strip_suffix('\r').unwrap_or(line).to_owned());
+    }
+    Ok(lines)
+}
+
+/// What is printed for one line, its end included.
+fn render(args: &TranslateArgs, index: usize, source: &str, translation: &Translation) -> String {
+    if let Some(n_best) = args.n_best {
+        let best = translation.n_best(n_best);
+        if best.is_empty() {
+            return format!("{index} ||| {} ||| 0\n", translation.text);
+        }
+        return best.iter().map(|best| format!("{index} ||| {} ||| {:.4}\n", best.text, best.score)).collect();
+    }
+    if args.alignment {
+        let pairs = translation.word_alignment(source).into_iter();
+        let pairs: Vec<String> = pairs.map(|(source, target)| format!("{source}-{target}")).collect();
+        return format!("{} ||| {}\n", translation.text, pairs.join(" "));
+    }
+    format!("{}\n", translation.text)
+}
