@@ -35,3 +35,19 @@ pub fn locked_version(name: &str) -> Result<String> {
         .with_context(|| format!("{}: no package {name}", path.display()))?
         .version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_locked_version_or_names_what_is_missing() {
+        let version = locked_version("wasm-bindgen").unwrap();
+        assert!(version.starts_with("0.2."), "{version}");
+        let error = locked_version("no-such-package").unwrap_err().to_string();
+        assert!(
+            error.contains("Cargo.lock") && error.contains("no-such-package"),
+            "{error}"
+        );
+    }
+}
