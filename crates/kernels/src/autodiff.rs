@@ -36,12 +36,8 @@ impl<B: Kernels> Backward<B, 4> for SequenceBackward {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let (input, states, gates) = ops.state;
         let result = B::sequence_backward(&input, states, gates, grad);
-        let values = [
-            primitive(result.inputs),
-            primitive(result.weight),
-            primitive(result.bias),
-            primitive(result.state),
-        ];
+        let values =
+            [primitive(result.inputs), primitive(result.weight), primitive(result.bias), primitive(result.state)];
         for (parent, value) in ops.parents.into_iter().zip(values) {
             if let Some(node) = parent {
                 grads.register::<B>(node.id, value);
@@ -79,7 +75,12 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         (Tensor::from_inner(values), Tensor::from_primitive(indices.into_primitive()))
     }
 
-    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+    fn cell_step(
+        kind: CellKind,
+        inputs: Tensor<Self, 2>,
+        recurrent: Tensor<Self, 2>,
+        state: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
         crate::cells::step(kind, inputs, recurrent, &state).state
     }
 

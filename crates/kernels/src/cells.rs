@@ -61,10 +61,7 @@ pub(crate) fn step<B: Backend>(
             let output = sigmoid(part(&sum, 3, d_hidden));
             let cell = forget.clone() * part(state, 1, d_hidden) + input.clone() * candidate.clone();
             let hidden = output.clone() * cell.clone().tanh();
-            Activated {
-                gates: [input, forget, candidate, output],
-                state: Tensor::cat(vec![hidden, cell], 1),
-            }
+            Activated { gates: [input, forget, candidate, output], state: Tensor::cat(vec![hidden, cell], 1) }
         }
         CellKind::Gru => {
             let reset = sigmoid(part(&inputs, 0, d_hidden) + part(&recurrent, 0, d_hidden));
@@ -72,10 +69,7 @@ pub(crate) fn step<B: Backend>(
             let inner = part(&recurrent, 2, d_hidden);
             let candidate = (part(&inputs, 2, d_hidden) + reset.clone() * inner.clone()).tanh();
             let hidden = candidate.clone() + update.clone() * (state.clone() - candidate.clone());
-            Activated {
-                gates: [reset, update, candidate, inner],
-                state: hidden,
-            }
+            Activated { gates: [reset, update, candidate, inner], state: hidden }
         }
     }
 }

@@ -18,6 +18,8 @@ mod int8;
 mod kernels;
 mod loss;
 mod sequence;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
 mod top_k;
 
 pub use adam::AdamStep;

@@ -35,6 +35,7 @@ pub(crate) fn cross_entropy<B: Backend>(input: CrossEntropy<B>) -> (Tensor<B, 1>
     let smoothed = (log_z - right * (1.0 - smoothing) - shifted.mean_dim(1) * smoothing) * weights.clone();
     let one = Tensor::<B, 2>::from_data(TensorData::new(vec![1.0f32 - smoothing], [1, 1]), &device);
     let gradient = exp / sum - smoothing / vocab as f32;
-    let gradient = gradient.scatter(1, targets, -one.expand([tokens, 1]), burn::tensor::IndexingUpdateOp::Add) * weights;
+    let gradient =
+        gradient.scatter(1, targets, -one.expand([tokens, 1]), burn::tensor::IndexingUpdateOp::Add) * weights;
     (Tensor::cat(vec![smoothed.sum(), plain.sum()], 0), gradient)
 }

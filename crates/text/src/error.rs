@@ -9,9 +9,7 @@ pub enum TextError {
         reason: String,
     },
     /// One of the four reserved ids holds another token.
-    #[error(
-        "tokenizer.json: id {id} is {found:?} (wanted {wanted:?}; prepare the tokenizer again)"
-    )]
+    #[error("tokenizer.json: id {id} is {found:?} (wanted {wanted:?}; prepare the tokenizer again)")]
     SpecialToken {
         /// The reserved id.
         id: u32,
@@ -63,8 +61,6 @@ pub enum TextError {
 
 impl TextError {
     pub(crate) fn tokenizer(error: tokenizers::Error) -> Self {
-        Self::Tokenizer {
-            reason: error.to_string(),
-        }
+        Self::Tokenizer { reason: error.to_string() }
     }
 }

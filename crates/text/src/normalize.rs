@@ -36,11 +36,7 @@ pub fn normalize(text: &str) -> String {
         is_gap = character == ' ';
     }
     spaced.truncate(spaced.trim_end_matches(' ').len());
-    if unicode_normalization::is_nfc(&spaced) {
-        spaced
-    } else {
-        spaced.nfc().collect()
-    }
+    if unicode_normalization::is_nfc(&spaced) { spaced } else { spaced.nfc().collect() }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Words that end in a full stop and rarely end a sentence, in English and French, lower case without the stop.
 const ABBREVIATIONS: [&str; 24] = [
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "cf", "fig", "vol",
-    "sgt", "capt", "rev", "approx", "mme", "mmes", "mlle", "mgr", "p.ex", "chap",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "cf", "fig", "vol", "sgt", "capt", "rev",
+    "approx", "mme", "mmes", "mlle", "mgr", "p.ex", "chap",
 ];
 
 /// The sentences of `text` as byte ranges, in order and without overlap.
@@ -28,10 +28,7 @@ pub fn split_sentences(text: &str) -> Vec<Range<usize>> {
         let start = start + (piece.len() - piece.trim_start().len());
         let end = start + trimmed.len();
         match sentences.last_mut() {
-            Some(last)
-                if ends_in_abbreviation(&text[last.clone()])
-                    && !has_line_end(&text[last.end..start]) =>
-            {
+            Some(last) if ends_in_abbreviation(&text[last.clone()]) && !has_line_end(&text[last.end..start]) => {
                 last.end = end;
             }
             _ => sentences.push(start..end),
@@ -48,12 +45,8 @@ fn ends_in_abbreviation(sentence: &str) -> bool {
     let Some(before) = sentence.strip_suffix('.') else {
         return false;
     };
-    let word = before
-        .rsplit(|c: char| c.is_whitespace() || "([{«\"'’“".contains(c))
-        .next()
-        .unwrap_or_default();
-    let is_initial =
-        word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
+    let word = before.rsplit(|c: char| c.is_whitespace() || "([{«\"'’“".contains(c)).next().unwrap_or_default();
+    let is_initial = word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
     is_initial || ABBREVIATIONS.contains(&word.to_lowercase().as_str())
 }
 
@@ -63,18 +56,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn cut(text: &str) -> Vec<&str> {
-        split_sentences(text)
-            .into_iter()
-            .map(|range| &text[range])
-            .collect()
+        split_sentences(text).into_iter().map(|range| &text[range]).collect()
     }
 
     #[test]
     fn sentences_and_lines_end() {
-        assert_eq!(
-            cut("It rains. Does it? Yes!  \n Go home"),
-            ["It rains.", "Does it?", "Yes!", "Go home"]
-        );
+        assert_eq!(cut("It rains. Does it? Yes!  \n Go home"), ["It rains.", "Does it?", "Yes!", "Go home"]);
         assert_eq!(cut("one\ntwo"), ["one", "two"]);
         assert_eq!(cut(""), Vec::<&str>::new());
         assert_eq!(cut(" \n\t"), Vec::<&str>::new());
@@ -82,26 +69,14 @@ mod tests {
 
     #[test]
     fn numbers_and_lower_case_go_on() {
-        assert_eq!(
-            cut("It costs 3.5 euros etc. and more."),
-            ["It costs 3.5 euros etc. and more."]
-        );
+        assert_eq!(cut("It costs 3.5 euros etc. and more."), ["It costs 3.5 euros etc. and more."]);
     }
 
     #[test]
     fn abbreviations_and_initials_go_on() {
-        assert_eq!(
-            cut("Mr. Brown met J. Smith. They left."),
-            ["Mr. Brown met J. Smith.", "They left."]
-        );
-        assert_eq!(
-            cut("Voir (cf. Annexe). M. Martin dort."),
-            ["Voir (cf. Annexe).", "M. Martin dort."]
-        );
-        assert_eq!(
-            cut("So do I. He said no. Well."),
-            ["So do I.", "He said no.", "Well."]
-        );
+        assert_eq!(cut("Mr. Brown met J. Smith. They left."), ["Mr. Brown met J. Smith.", "They left."]);
+        assert_eq!(cut("Voir (cf. Annexe). M. Martin dort."), ["Voir (cf. Annexe).", "M. Martin dort."]);
+        assert_eq!(cut("So do I. He said no. Well."), ["So do I.", "He said no.", "Well."]);
         assert_eq!(cut("Dr.\nBrown"), ["Dr.", "Brown"]);
     }
 

@@ -52,9 +52,7 @@ impl SubwordTokenizer {
     /// # Errors
     /// When the bytes are not a tokenizer, a reserved id holds another token, ids have gaps, or a byte has no token.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
-        let inner = Tokenizer::from_bytes(bytes).map_err(|error| TextError::Malformed {
-            reason: error.to_string(),
-        })?;
+        let inner = Tokenizer::from_bytes(bytes).map_err(|error| TextError::Malformed { reason: error.to_string() })?;
         Self::from_inner(inner)
     }
 
@@ -73,10 +71,7 @@ impl SubwordTokenizer {
         if let Some(id) = (0..n_vocab as u32).find(|&id| inner.id_to_token(id).is_none()) {
             return Err(TextError::IdMissing { id, n_vocab });
         }
-        if let Some(token) = (0..=255)
-            .map(byte_token)
-            .find(|token| inner.token_to_id(token).is_none())
-        {
+        if let Some(token) = (0..=255).map(byte_token).find(|token| inner.token_to_id(token).is_none()) {
             return Err(TextError::ByteMissing { token });
         }
         Ok(Self { inner, n_vocab })
@@ -100,18 +95,11 @@ impl SubwordTokenizer {
     /// # Errors
     /// When the `tokenizers` crate refuses, which a tokenizer made by [`crate::train`] never does.
     pub fn encode(&self, text: &str) -> Result<Encoding, TextError> {
-        let encoding = self
-            .inner
-            .encode(normalize(text), false)
-            .map_err(TextError::tokenizer)?;
+        let encoding = self.inner.encode(normalize(text), false).map_err(TextError::tokenizer)?;
         Ok(Encoding {
             ids: encoding.get_ids().to_vec(),
             pieces: encoding.get_tokens().to_vec(),
-            offsets: encoding
-                .get_offsets()
-                .iter()
-                .map(|&(start, end)| start..end)
-                .collect(),
+            offsets: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
         })
     }
 
@@ -120,10 +108,7 @@ impl SubwordTokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_ids(&self, text: &str) -> Result<Vec<u32>, TextError> {
-        let encoding = self
-            .inner
-            .encode_fast(normalize(text), false)
-            .map_err(TextError::tokenizer)?;
+        let encoding = self.inner.encode_fast(normalize(text), false).map_err(TextError::tokenizer)?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -133,33 +118,18 @@ impl SubwordTokenizer {
     /// When an id is outside the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
         self.check(ids)?;
-        let words: Vec<u32> = ids
-            .iter()
-            .copied()
-            .filter(|&id| id as usize >= SPECIALS.len())
-            .collect();
-        self.inner
-            .decode(&words, false)
-            .map_err(TextError::tokenizer)
+        let words: Vec<u32> = ids.iter().copied().filter(|&id| id as usize >= SPECIALS.len()).collect();
+        self.inner.decode(&words, false).map_err(TextError::tokenizer)
     }
 
     /// The printable form of each id; an id outside the vocabulary shows as `<id>`.
     pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
-        ids.iter()
-            .map(|&id| {
-                self.inner
-                    .id_to_token(id)
-                    .unwrap_or_else(|| format!("<{id}>"))
-            })
-            .collect()
+        ids.iter().map(|&id| self.inner.id_to_token(id).unwrap_or_else(|| format!("<{id}>"))).collect()
     }
 
     fn check(&self, ids: &[u32]) -> Result<(), TextError> {
         match ids.iter().find(|&&id| id as usize >= self.n_vocab) {
-            Some(&id) => Err(TextError::IdOutOfVocab {
-                id,
-                n_vocab: self.n_vocab,
-            }),
+            Some(&id) => Err(TextError::IdOutOfVocab { id, n_vocab: self.n_vocab }),
             None => Ok(()),
         }
     }

@@ -12,8 +12,8 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::Split;
 use tokenizers::{
-    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
-    SplitDelimiterBehavior, Tokenizer, Trainer,
+    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, SplitDelimiterBehavior, Tokenizer,
+    Trainer,
 };
 
 use crate::tokenizer::{SPECIALS, SubwordTokenizer, byte_token};
@@ -39,18 +39,12 @@ const BORDERS: &str = r"▁?[\p{L}\p{M}]+'?|▁?\p{N}|▁?[^\p{L}\p{M}\p{N}▁]+
 ///
 /// # Errors
 /// When `n_vocab` is below [`MIN_VOCAB`] or the sentences hold no word.
-pub fn train<S>(
-    sentences: impl Iterator<Item = S> + Send,
-    n_vocab: usize,
-) -> Result<SubwordTokenizer, TextError>
+pub fn train<S>(sentences: impl Iterator<Item = S> + Send, n_vocab: usize) -> Result<SubwordTokenizer, TextError>
 where
     S: AsRef<str> + Send,
 {
     if n_vocab < MIN_VOCAB {
-        return Err(TextError::VocabTooSmall {
-            wanted: n_vocab,
-            least: MIN_VOCAB,
-        });
+        return Err(TextError::VocabTooSmall { wanted: n_vocab, least: MIN_VOCAB });
     }
     let spaces = Metaspace::new('▁', PrependScheme::Always, false);
     let borders = Split::new(
@@ -59,26 +53,16 @@ where
         false,
     )
     .map_err(TextError::tokenizer)?;
-    let cut = Sequence::new(vec![
-        PreTokenizerWrapper::Metaspace(spaces.clone()),
-        PreTokenizerWrapper::Split(borders),
-    ]);
+    let cut = Sequence::new(vec![PreTokenizerWrapper::Metaspace(spaces.clone()), PreTokenizerWrapper::Split(borders)]);
 
     // Bytes go in as the trainer's special tokens to get their ids, and are left out of the added tokens
     // below, or the text `<0x41>` would become the byte itself.
-    let reserved = SPECIALS
-        .iter()
-        .map(|token| token.to_string())
-        .chain((0..=255).map(byte_token));
+    let reserved = SPECIALS.iter().map(|token| token.to_string()).chain((0..=255).map(byte_token));
     let mut trainer = BpeTrainer::builder()
         .vocab_size(n_vocab)
         .min_frequency(2)
         .show_progress(false)
-        .special_tokens(
-            reserved
-                .map(|token| AddedToken::from(token, true))
-                .collect(),
-        )
+        .special_tokens(reserved.map(|token| AddedToken::from(token, true)).collect())
         .build();
     let seen: Mutex<HashMap<char, u64>> = Mutex::default();
     trainer
@@ -93,10 +77,7 @@ where
             let mut words = PreTokenizedString::from(sentence);
             cut.pre_tokenize(&mut words)?;
             let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
-            Ok(words
-                .into_iter()
-                .map(|(word, _, _)| word.to_owned())
-                .collect())
+            Ok(words.into_iter().map(|(word, _, _)| word.to_owned()).collect())
         })
         .map_err(TextError::tokenizer)?;
     let letters = alphabet(seen.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -117,16 +98,9 @@ where
         spaces.into(),
         Fuse::new().into(),
     ])));
-    tokenizer
-        .add_special_tokens(SPECIALS.map(|token| AddedToken::from(token, true)))
-        .map_err(TextError::tokenizer)?;
+    tokenizer.add_special_tokens(SPECIALS.map(|token| AddedToken::from(token, true))).map_err(TextError::tokenizer)?;
     // Through its own file, so that a tokenizer just trained and one read back are the same thing.
-    SubwordTokenizer::from_json(
-        tokenizer
-            .to_string(false)
-            .map_err(TextError::tokenizer)?
-            .as_bytes(),
-    )
+    SubwordTokenizer::from_json(tokenizer.to_string(false).map_err(TextError::tokenizer)?.as_bytes())
 }
 
 /// [`LETTERS`] and then the most frequent characters, [`MAX_ALPHABET`] at most.
@@ -135,10 +109,7 @@ where
 fn alphabet(seen: HashMap<char, u64>) -> Vec<char> {
     let is_always_in = |letter: char| LETTERS.contains(letter);
     let mut letters: Vec<char> = LETTERS.chars().filter(|&letter| letter != ' ').collect();
-    let mut others: Vec<(char, u64)> = seen
-        .into_iter()
-        .filter(|&(letter, _)| !is_always_in(letter))
-        .collect();
+    let mut others: Vec<(char, u64)> = seen.into_iter().filter(|&(letter, _)| !is_always_in(letter)).collect();
     others.sort_unstable_by_key(|&(letter, count)| (std::cmp::Reverse(count), letter));
     let room = MAX_ALPHABET.saturating_sub(letters.len());
     letters.extend(others.into_iter().take(room).map(|(letter, _)| letter));

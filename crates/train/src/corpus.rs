@@ -38,9 +38,7 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     let whole = io::Cursor::new(magic[..filled].to_vec()).chain(file);
     Ok(match magic {
         [0x1f, 0x8b, ..] => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(whole))),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(BufReader::new(
-            zstd::Decoder::new(whole).with_context(context)?,
-        )),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(BufReader::new(zstd::Decoder::new(whole).with_context(context)?)),
         _ => Box::new(BufReader::with_capacity(1 << 16, whole)),
     })
 }
@@ -54,23 +52,14 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self {
-            reader: open(path)?,
-            path: path.to_owned(),
-            number: 0,
-        })
+        Ok(Self { reader: open(path)?, path: path.to_owned(), number: 0 })
     }
 
     fn next(&mut self) -> anyhow::Result<Option<String>> {
         let mut bytes = Vec::new();
         self.number += 1;
         let place = || format!("{}:{}", self.path.display(), self.number);
-        if self
-            .reader
-            .read_until(b'\n', &mut bytes)
-            .with_context(place)?
-            == 0
-        {
+        if self.reader.read_until(b'\n', &mut bytes).with_context(place)? == 0 {
             return Ok(None);
         }
         if bytes.ends_with(b"\n") {
@@ -110,11 +99,7 @@ pub fn read_tsv(path: &Path, mut take: impl FnMut(Pair)) -> anyhow::Result<()> {
                 columns.len()
             ),
         };
-        take(Pair {
-            tag: tag.to_owned(),
-            source: source.to_owned(),
-            target: target.to_owned(),
-        });
+        take(Pair { tag: tag.to_owned(), source: source.to_owned(), target: target.to_owned() });
     }
     Ok(())
 }
@@ -128,18 +113,10 @@ pub fn read_moses(source: &Path, target: &Path, mut take: impl FnMut(Pair)) -> a
     let tag = tag_of(source);
     loop {
         match (sources.next()?, targets.next()?) {
-            (Some(source), Some(target)) => take(Pair {
-                tag: tag.clone(),
-                source,
-                target,
-            }),
+            (Some(source), Some(target)) => take(Pair { tag: tag.clone(), source, target }),
             (None, None) => return Ok(()),
             (longer, _) => {
-                let (longer, shorter) = if longer.is_some() {
-                    (source, target)
-                } else {
-                    (target, source)
-                };
+                let (longer, shorter) = if longer.is_some() { (source, target) } else { (target, source) };
                 bail!(
                     "{}:{}: no such line, but {} goes on (wanted as many lines in both)",
                     shorter.display(),
@@ -170,17 +147,10 @@ mod tests {
         let text = b"one\tun\r\nnum\ttwo\tdeux\n";
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(text).unwrap();
-        let files = [
-            text.to_vec(),
-            gzip.finish().unwrap(),
-            zstd::encode_all(&text[..], 1).unwrap(),
-        ];
+        let files = [text.to_vec(), gzip.finish().unwrap(), zstd::encode_all(&text[..], 1).unwrap()];
         for file in files {
             let pairs = pairs_of(&file).unwrap();
-            let seen: Vec<_> = pairs
-                .iter()
-                .map(|p| (p.tag.as_str(), p.source.as_str(), p.target.as_str()))
-                .collect();
+            let seen: Vec<_> = pairs.iter().map(|p| (p.tag.as_str(), p.source.as_str(), p.target.as_str())).collect();
             assert_eq!(seen, [("web", "one", "un"), ("num", "two", "deux")]);
         }
         assert!(pairs_of(b"").unwrap().is_empty());
@@ -189,10 +159,7 @@ mod tests {
     #[test]
     fn errors_name_file_and_line() {
         let error = pairs_of(b"one\tun\ntwo\n").unwrap_err().to_string();
-        assert!(
-            error.contains("web.part1.tsv:2: found 1 columns"),
-            "{error}"
-        );
+        assert!(error.contains("web.part1.tsv:2: found 1 columns"), "{error}");
         let error = pairs_of(b"one\t\xff\n").unwrap_err().to_string();
         assert!(error.contains("web.part1.tsv:1: not UTF-8"), "{error}");
         let cut = zstd::encode_all(&b"one\tun\n"[..], 1).unwrap();

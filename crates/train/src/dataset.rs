@@ -69,11 +69,7 @@ pub struct Dataset {
 impl Dataset {
     /// No pairs yet, with ids below `n_vocab`.
     pub fn new(n_vocab: usize) -> Self {
-        Self {
-            n_vocab,
-            sources: Side::default(),
-            targets: Side::default(),
-        }
+        Self { n_vocab, sources: Side::default(), targets: Side::default() }
     }
 
     /// Adds a pair, without begin and end marks.
@@ -82,10 +78,7 @@ impl Dataset {
     /// When an id is not below the vocabulary size.
     pub fn push(&mut self, source: &[u32], target: &[u32]) {
         let is_known = |&id: &u32| (id as usize) < self.n_vocab;
-        assert!(
-            source.iter().all(is_known) && target.iter().all(is_known),
-            "ids come from the tokenizer of this set"
-        );
+        assert!(source.iter().all(is_known) && target.iter().all(is_known), "ids come from the tokenizer of this set");
         self.sources.push(source);
         self.targets.push(target);
     }
@@ -137,8 +130,7 @@ impl Dataset {
     /// included; that is at most `max_tokens`, and the source side at most twice that. A pair longer than the
     /// limit gets a batch of its own.
     pub fn batches(&self, max_tokens: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
-        let mut rng =
-            StdRng::seed_from_u64(seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut rng = StdRng::seed_from_u64(seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.shuffle(&mut rng);
         // Stable, so that equal lengths stay shuffled.
@@ -151,8 +143,7 @@ impl Dataset {
             let source = longest_source.max(self.source(index).len() + 1);
             let target = longest_target.max(self.target(index).len() + 1);
             let count = batch.len() + 1;
-            if !batch.is_empty() && (count * target > max_tokens || count * source > 2 * max_tokens)
-            {
+            if !batch.is_empty() && (count * target > max_tokens || count * source > 2 * max_tokens) {
                 batches.push(std::mem::take(&mut batch));
                 longest_source = self.source(index).len() + 1;
                 longest_target = self.target(index).len() + 1;
@@ -173,10 +164,7 @@ impl Dataset {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), DatasetError> {
-        let failed = |source| DatasetError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| DatasetError::Io { path: path.to_owned(), source };
         let body = self.body();
         let mut bytes = Vec::with_capacity(HEADER + body.len() / 2);
         bytes.extend_from_slice(MAGIC);
@@ -195,14 +183,8 @@ impl Dataset {
     /// # Errors
     /// When the file cannot be read, or is truncated, changed or of another version.
     pub fn read(path: &Path) -> Result<Self, DatasetError> {
-        let bytes = fs::read(path).map_err(|source| DatasetError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse(&bytes).map_err(|reason| DatasetError::Malformed {
-            path: path.to_owned(),
-            reason,
-        })
+        let bytes = fs::read(path).map_err(|source| DatasetError::Io { path: path.to_owned(), source })?;
+        Self::parse(&bytes).map_err(|reason| DatasetError::Malformed { path: path.to_owned(), reason })
     }
 
     fn id_bytes(&self) -> usize {
@@ -229,20 +211,8 @@ impl Dataset {
         if bytes.len() < HEADER || &bytes[..8] != MAGIC {
             return Err("not a file of encoded pairs".into());
         }
-        let word = |at: usize| {
-            u32::from_le_bytes(
-                bytes[at..at + 4]
-                    .try_into()
-                    .expect("four bytes of the header"),
-            )
-        };
-        let long = |at: usize| {
-            u64::from_le_bytes(
-                bytes[at..at + 8]
-                    .try_into()
-                    .expect("eight bytes of the header"),
-            )
-        };
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes of the header"));
+        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes of the header"));
         if word(8) != VERSION {
             return Err(format!("version {} (wanted {VERSION})", word(8)));
         }
@@ -256,17 +226,10 @@ impl Dataset {
         // Nothing is reserved by what the header claims: the buffer grows with what the file holds.
         let mut body = Vec::new();
         zstd::Decoder::new(&bytes[HEADER..])
-            .and_then(|decoder| {
-                decoder
-                    .take(wanted.saturating_add(1))
-                    .read_to_end(&mut body)
-            })
+            .and_then(|decoder| decoder.take(wanted.saturating_add(1)).read_to_end(&mut body))
             .map_err(|error| format!("damaged body: {error}"))?;
         if body.len() as u64 != wanted {
-            return Err(format!(
-                "{} bytes of body at least (wanted {wanted})",
-                body.len()
-            ));
+            return Err(format!("{} bytes of body at least (wanted {wanted})", body.len()));
         }
         if Sha256::digest(&body)[..] != bytes[40..72] {
             return Err("the SHA-256 of the body differs from the header's".into());
@@ -290,17 +253,10 @@ impl Dataset {
             .collect();
         let ids: Vec<u32> = ids
             .chunks_exact(self.id_bytes())
-            .map(|id| {
-                id.iter()
-                    .rev()
-                    .fold(0, |value, &byte| value << 8 | u32::from(byte))
-            })
+            .map(|id| id.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
             .collect();
         if end != ids.len() {
-            return Err(format!(
-                "lengths add up to {end} tokens (wanted {})",
-                ids.len()
-            ));
+            return Err(format!("lengths add up to {end} tokens (wanted {})", ids.len()));
         }
         match ids.iter().find(|&&id| id as usize >= self.n_vocab) {
             Some(id) => Err(format!("token id {id} in a vocabulary of {}", self.n_vocab)),
@@ -315,17 +271,14 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
-        .tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     // A temporary file is private to its owner; the result should be as any other file.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     }
     file.persist(path)?;
     Ok(())

@@ -76,27 +76,16 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     let valid = take_validation(&args, &mut pairs, &mut summary, &mut rng)?;
     summary.kept = pairs.len();
     let train = mix(&args, pairs, &mut summary, &mut rng)?;
-    ensure!(
-        !train.is_empty(),
-        "no pair is left to train on: {}",
-        reasons(&summary)
-    );
+    ensure!(!train.is_empty(), "no pair is left to train on: {}", reasons(&summary));
 
     let tokenizer = match &args.tokenizer {
         Some(path) => {
             let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            SubwordTokenizer::from_json(&bytes)
-                .with_context(|| format!("reading {}", path.display()))?
+            SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))?
         }
         None => {
-            let spinner = spinner(format!(
-                "learning {} subwords from {} pairs",
-                args.vocab,
-                train.len()
-            ));
-            let sentences = train
-                .iter()
-                .flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
+            let spinner = spinner(format!("learning {} subwords from {} pairs", args.vocab, train.len()));
+            let sentences = train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
             let tokenizer = traduko_text::train(sentences, args.vocab)?;
             spinner.finish_and_clear();
             tokenizer
@@ -124,10 +113,7 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     write("tokenizer.json", tokenizer.to_json()?.as_bytes())?;
     train_set.write(&args.out.join("train.ids"))?;
     valid_set.write(&args.out.join("valid.ids"))?;
-    let record = Record {
-        arguments: &args,
-        summary: &summary,
-    };
+    let record = Record { arguments: &args, summary: &summary };
     write("prepare.json", &serde_json::to_vec_pretty(&record)?)?;
     report(&summary);
     Ok(summary)
@@ -166,11 +152,7 @@ fn read_pairs(args: &PrepareArgs, summary: &mut Summary) -> anyhow::Result<Vec<P
     let mut pairs = Vec::new();
     let mut take = |pair: Pair| {
         summary.read += 1;
-        let pair = Pair {
-            source: normalize(&pair.source),
-            target: normalize(&pair.target),
-            tag: pair.tag,
-        };
+        let pair = Pair { source: normalize(&pair.source), target: normalize(&pair.target), tag: pair.tag };
         let key = || (pair.source.clone(), pair.target.clone());
         let fault = if excluded.contains(pair.tag.as_str()) {
             Some("excluded tag")
@@ -195,16 +177,9 @@ fn read_pairs(args: &PrepareArgs, summary: &mut Summary) -> anyhow::Result<Vec<P
         read_moses(&files[0], &files[1], &mut take)?;
     }
     spinner.finish_and_clear();
-    let named = args
-        .exclude
-        .iter()
-        .chain(args.weights.iter().map(|(tag, _)| tag));
+    let named = args.exclude.iter().chain(args.weights.iter().map(|(tag, _)| tag));
     for tag in named.chain(args.hold_out.iter().map(|(tag, _)| tag)) {
-        ensure!(
-            tag == "*" || tags.contains(tag),
-            "no pair has the tag {tag:?} (the corpus has {})",
-            listed(&tags)
-        );
+        ensure!(tag == "*" || tags.contains(tag), "no pair has the tag {tag:?} (the corpus has {})", listed(&tags));
     }
     Ok(pairs)
 }
@@ -227,23 +202,14 @@ fn take_validation(
         let limit = args.valid_lines.unwrap_or(usize::MAX);
         read_moses(source, target, |pair| {
             if valid.len() < limit {
-                valid.push(Pair {
-                    source: normalize(&pair.source),
-                    target: normalize(&pair.target),
-                    tag: pair.tag,
-                });
+                valid.push(Pair { source: normalize(&pair.source), target: normalize(&pair.target), tag: pair.tag });
             }
         })?;
     }
     for (tag, count) in &args.hold_out {
-        let mut fitting: Vec<usize> = (0..pairs.len())
-            .filter(|&i| tag == "*" || pairs[i].tag == *tag)
-            .collect();
+        let mut fitting: Vec<usize> = (0..pairs.len()).filter(|&i| tag == "*" || pairs[i].tag == *tag).collect();
         if fitting.len() <= *count {
-            bail!(
-                "--hold-out {tag}={count}: only {} pairs have that tag (wanted more)",
-                fitting.len()
-            );
+            bail!("--hold-out {tag}={count}: only {} pairs have that tag (wanted more)", fitting.len());
         }
         fitting.shuffle(rng);
         let taken: HashSet<usize> = fitting[..*count].iter().copied().collect();
@@ -260,33 +226,17 @@ fn take_validation(
     let sources: HashSet<&str> = valid.iter().map(|pair| pair.source.as_str()).collect();
     let targets: HashSet<&str> = valid.iter().map(|pair| pair.target.as_str()).collect();
     let before = pairs.len();
-    pairs.retain(|pair| {
-        !sources.contains(pair.source.as_str()) && !targets.contains(pair.target.as_str())
-    });
+    pairs.retain(|pair| !sources.contains(pair.source.as_str()) && !targets.contains(pair.target.as_str()));
     if pairs.len() < before {
-        summary
-            .dropped
-            .insert("in the validation set".into(), before - pairs.len());
+        summary.dropped.insert("in the validation set".into(), before - pairs.len());
     }
     Ok(valid)
 }
 
 /// Repeats and samples pairs by the factor of their tag.
-fn mix(
-    args: &PrepareArgs,
-    pairs: Vec<Pair>,
-    summary: &mut Summary,
-    rng: &mut StdRng,
-) -> anyhow::Result<Vec<Pair>> {
-    let factors: BTreeMap<&str, f64> = args
-        .weights
-        .iter()
-        .map(|(tag, factor)| (tag.as_str(), *factor))
-        .collect();
-    ensure!(
-        factors.len() == args.weights.len(),
-        "--weights names a tag twice (wanted each once)"
-    );
+fn mix(args: &PrepareArgs, pairs: Vec<Pair>, summary: &mut Summary, rng: &mut StdRng) -> anyhow::Result<Vec<Pair>> {
+    let factors: BTreeMap<&str, f64> = args.weights.iter().map(|(tag, factor)| (tag.as_str(), *factor)).collect();
+    ensure!(factors.len() == args.weights.len(), "--weights names a tag twice (wanted each once)");
     let others = factors.get("*").copied().unwrap_or(1.0);
     let mut mixed = Vec::new();
     let mut unsampled = 0;
@@ -304,20 +254,14 @@ fn mix(
 
 fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::Result<Dataset> {
     let bar = ProgressBar::new(pairs.len() as u64);
-    let style =
-        ProgressStyle::with_template("encoding {msg} {wide_bar} {human_pos}/{human_len} {eta}")?;
+    let style = ProgressStyle::with_template("encoding {msg} {wide_bar} {human_pos}/{human_len} {eta}")?;
     bar.set_style(style);
     bar.set_message(what.to_owned());
     let mut set = Dataset::new(tokenizer.n_vocab());
     for chunk in pairs.chunks(20_000) {
         let encoded: Result<Vec<_>, traduko_text::TextError> = chunk
             .par_iter()
-            .map(|pair| {
-                Ok((
-                    tokenizer.encode_ids(&pair.source)?,
-                    tokenizer.encode_ids(&pair.target)?,
-                ))
-            })
+            .map(|pair| Ok((tokenizer.encode_ids(&pair.source)?, tokenizer.encode_ids(&pair.target)?)))
             .collect();
         for (source, target) in encoded? {
             set.push(&source, &target);
@@ -329,11 +273,7 @@ fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::R
 }
 
 fn reasons(summary: &Summary) -> String {
-    let reasons: Vec<String> = summary
-        .dropped
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"))
-        .collect();
+    let reasons: Vec<String> = summary.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     format!("{} read; {}", summary.read, reasons.join(", "))
 }
 
@@ -342,10 +282,7 @@ fn report(summary: &Summary) {
     let total = summary.train_target_tokens.max(1) as f64;
     for (tag, count) in &summary.tags {
         let share = 100.0 * count.target_tokens as f64 / total;
-        eprintln!(
-            "  {tag:<20} {:>9} pairs {:>10} target tokens {share:5.1}%",
-            count.pairs, count.target_tokens
-        );
+        eprintln!("  {tag:<20} {:>9} pairs {:>10} target tokens {share:5.1}%", count.pairs, count.target_tokens);
     }
     eprintln!(
         "training: {} pairs, {} source and {} target tokens; validation: {} pairs, {} target tokens; vocabulary {}",

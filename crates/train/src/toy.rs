@@ -30,9 +30,7 @@ const ENGLISH_UNITS: [&str; 20] = [
     "eighteen",
     "nineteen",
 ];
-const ENGLISH_TENS: [&str; 10] = [
-    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-];
+const ENGLISH_TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ENGLISH_ORDINALS: [&str; 20] = [
     "zeroth",
     "first",
@@ -70,18 +68,10 @@ const ENGLISH_MONTHS: [&str; 12] = [
     "December",
 ];
 const FRENCH_UNITS: [&str; 20] = [
-    "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze",
-    "douze", "treize", "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
+    "zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix", "onze", "douze", "treize",
+    "quatorze", "quinze", "seize", "dix-sept", "dix-huit", "dix-neuf",
 ];
-const FRENCH_TENS: [&str; 7] = [
-    "",
-    "",
-    "vingt",
-    "trente",
-    "quarante",
-    "cinquante",
-    "soixante",
-];
+const FRENCH_TENS: [&str; 7] = ["", "", "vingt", "trente", "quarante", "cinquante", "soixante"];
 const FRENCH_MONTHS: [&str; 12] = [
     "janvier",
     "février",
@@ -127,16 +117,8 @@ pub fn english_number(number: u32) -> String {
     match (thousands, rest) {
         (0, _) => english_hundreds(rest),
         (_, 0) => format!("{} thousand", english_hundreds(thousands)),
-        (_, 1..100) => format!(
-            "{} thousand and {}",
-            english_hundreds(thousands),
-            english_hundreds(rest)
-        ),
-        _ => format!(
-            "{} thousand {}",
-            english_hundreds(thousands),
-            english_hundreds(rest)
-        ),
+        (_, 1..100) => format!("{} thousand and {}", english_hundreds(thousands), english_hundreds(rest)),
+        _ => format!("{} thousand {}", english_hundreds(thousands), english_hundreds(rest)),
     }
 }
 
@@ -145,17 +127,9 @@ fn english_hundreds(number: u32) -> String {
     match number {
         0..20 => units(number).into(),
         20..100 if number.is_multiple_of(10) => ENGLISH_TENS[number as usize / 10].into(),
-        20..100 => format!(
-            "{}-{}",
-            ENGLISH_TENS[number as usize / 10],
-            units(number % 10)
-        ),
+        20..100 => format!("{}-{}", ENGLISH_TENS[number as usize / 10], units(number % 10)),
         _ if number.is_multiple_of(100) => format!("{} hundred", units(number / 100)),
-        _ => format!(
-            "{} hundred and {}",
-            units(number / 100),
-            english_hundreds(number % 100)
-        ),
+        _ => format!("{} hundred and {}", units(number / 100), english_hundreds(number % 100)),
     }
 }
 
@@ -208,21 +182,12 @@ fn french_hundreds(number: u32, is_feminine: bool, is_last: bool) -> String {
 
 fn french_tens(number: u32, is_feminine: bool, is_last: bool) -> String {
     let unit = |n: u32| {
-        if n == 1 && is_feminine {
-            "une"
-        } else {
-            FRENCH_UNITS[n as usize]
-        }
+        if n == 1 && is_feminine { "une" } else { FRENCH_UNITS[n as usize] }
     };
     let ten = |n: u32| FRENCH_TENS[n as usize];
     match number {
         0..20 => unit(number).into(),
-        80 => if is_last {
-            "quatre-vingts"
-        } else {
-            "quatre-vingt"
-        }
-        .into(),
+        80 => if is_last { "quatre-vingts" } else { "quatre-vingt" }.into(),
         71 => "soixante et onze".into(),
         70..80 => format!("soixante-{}", unit(number - 60)),
         81..100 => format!("quatre-vingt-{}", unit(number - 80)),
@@ -237,15 +202,8 @@ fn french_tens(number: u32, is_feminine: bool, is_last: bool) -> String {
 /// # Panics
 /// When day or month is outside 1 to 31 or 1 to 12.
 pub fn date(day: u32, month: u32) -> (String, String) {
-    assert!(
-        (1..=31).contains(&day) && (1..=12).contains(&month),
-        "a day of the calendar"
-    );
-    let french_day = if day == 1 {
-        "premier".into()
-    } else {
-        french_number(day, false)
-    };
+    assert!((1..=31).contains(&day) && (1..=12).contains(&month), "a day of the calendar");
+    let french_day = if day == 1 { "premier".into() } else { french_number(day, false) };
     let month = month as usize - 1;
     (
         format!("the {} of {}", english_ordinal(day), ENGLISH_MONTHS[month]),
@@ -260,38 +218,20 @@ fn time(hour: u32, minute: u32) -> (String, String) {
         _ => format!("{} past {}", english_number(minute), english_number(hour)),
     };
     let hours = if hour == 1 { "heure" } else { "heures" };
-    let minutes = if minute == 15 {
-        "et quart".into()
-    } else {
-        french_number(minute, true)
-    };
-    (
-        english,
-        format!("{} {hours} {minutes}", french_number(hour, true)),
-    )
+    let minutes = if minute == 15 { "et quart".into() } else { french_number(minute, true) };
+    (english, format!("{} {hours} {minutes}", french_number(hour, true)))
 }
 
 fn things(rng: &mut StdRng) -> (String, String) {
-    let (one, many, un, plusieurs, is_feminine) =
-        *THINGS.choose(rng).expect("a list that is not empty");
+    let (one, many, un, plusieurs, is_feminine) = *THINGS.choose(rng).expect("a list that is not empty");
     let count = rng.random_range(1..100);
-    let (english, french) = if count == 1 {
-        (one, un)
-    } else {
-        (many, plusieurs)
-    };
-    (
-        format!("{} {english}", english_number(count)),
-        format!("{} {french}", french_number(count, is_feminine)),
-    )
+    let (english, french) = if count == 1 { (one, un) } else { (many, plusieurs) };
+    (format!("{} {english}", english_number(count)), format!("{} {french}", french_number(count, is_feminine)))
 }
 
 fn capitalised(text: String) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// `count` English sentences with their French translations, the same for the same seed.
@@ -313,15 +253,9 @@ fn sentence(rng: &mut StdRng) -> (String, String) {
         0 => {
             let bound = [100, 1_000, 10_000][rng.random_range(0..3)];
             let number = rng.random_range(0..bound);
-            (
-                format!("{}.", english_number(number)),
-                format!("{}.", french_number(number, false)),
-            )
+            (format!("{}.", english_number(number)), format!("{}.", french_number(number, false)))
         }
-        1 => (
-            format!("today is {weekday}, {english_date}."),
-            format!("aujourd'hui, c'est {jour}, {french_date}."),
-        ),
+        1 => (format!("today is {weekday}, {english_date}."), format!("aujourd'hui, c'est {jour}, {french_date}.")),
         2 => {
             let (english, french) = time(rng.random_range(1..=11), rng.random_range(1..=29));
             (format!("it is {english}."), format!("il est {french}."))
@@ -332,17 +266,11 @@ fn sentence(rng: &mut StdRng) -> (String, String) {
         }
         4 => {
             let (english, french) = things(rng);
-            (
-                format!("we saw {english} on {english_date}."),
-                format!("nous avons vu {french} {french_date}."),
-            )
+            (format!("we saw {english} on {english_date}."), format!("nous avons vu {french} {french_date}."))
         }
         _ => {
             let (english, french) = time(rng.random_range(1..=11), rng.random_range(1..=29));
-            (
-                format!("come on {weekday} at {english}."),
-                format!("venez {jour} à {french}."),
-            )
+            (format!("come on {weekday} at {english}."), format!("venez {jour} à {french}."))
         }
     }
 }
@@ -353,9 +281,7 @@ pub fn reverse_pairs(count: usize, seed: u64) -> Vec<(String, String)> {
     (0..count)
         .map(|_| {
             let length = rng.random_range(3..=10);
-            let mut letters: Vec<String> = (0..length)
-                .map(|_| rng.random_range('a'..='j').to_string())
-                .collect();
+            let mut letters: Vec<String> = (0..length).map(|_| rng.random_range('a'..='j').to_string()).collect();
             let source = letters.join(" ");
             letters.reverse();
             (source, letters.join(" "))

@@ -5,7 +5,10 @@ use crate::CellKind;
 
 /// Steps every row: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the result
 /// `[batch, n_states * d_hidden]`.
-#[cfg_attr(feature = "flex", multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma")))]
+#[cfg_attr(
+    feature = "flex",
+    multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
+)]
 pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_hidden: usize) -> Vec<f32> {
     let mut next = vec![0.0; state.len()];
     let mut gates = vec![0.0; 4 * d_hidden];

@@ -46,7 +46,8 @@ fn shape(input: &SequenceInput<Flex>) -> sequence::Shape {
 }
 
 fn with_slices<R>(input: &SequenceInput<Flex>, call: impl FnOnce(&sequence::Input) -> R) -> R {
-    let (inputs, weight, bias) = (floats(input.inputs.clone()), floats(input.weight.clone()), floats(input.bias.clone()));
+    let (inputs, weight, bias) =
+        (floats(input.inputs.clone()), floats(input.weight.clone()), floats(input.bias.clone()));
     let (state, mask) = (floats(input.state.clone()), floats(input.mask.clone()));
     call(&sequence::Input {
         shape: shape(input),
@@ -59,11 +60,7 @@ fn with_slices<R>(input: &SequenceInput<Flex>, call: impl FnOnce(&sequence::Inpu
 }
 
 fn int8_values(weight: &Int8Matrix<Flex>) -> (FlexTensor, FlexTensor, FlexTensor) {
-    (
-        weight.values.clone().into_primitive(),
-        floats(weight.scales.clone()),
-        floats(weight.row_sums.clone()),
-    )
+    (weight.values.clone().into_primitive(), floats(weight.scales.clone()), floats(weight.row_sums.clone()))
 }
 
 impl Kernels for Flex {
@@ -95,7 +92,12 @@ impl Kernels for Flex {
         (tensor(values, [rows, k]), indices)
     }
 
-    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+    fn cell_step(
+        kind: CellKind,
+        inputs: Tensor<Self, 2>,
+        recurrent: Tensor<Self, 2>,
+        state: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
         let [batch, n_state] = state.dims();
         let (inputs, recurrent, state) = (floats(inputs), floats(recurrent), floats(state));
         let next = cells::step(kind, view(&inputs), view(&recurrent), view(&state), n_state / kind.n_states());
@@ -105,10 +107,7 @@ impl Kernels for Flex {
     fn sequence_forward(input: &SequenceInput<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
         let sequence::Shape { time, batch, d_hidden, .. } = shape(input);
         let (states, gates) = with_slices(input, sequence::forward);
-        (
-            tensor(states, [time, batch, input.kind.n_states() * d_hidden]),
-            tensor(gates, [time, batch, 4 * d_hidden]),
-        )
+        (tensor(states, [time, batch, input.kind.n_states() * d_hidden]), tensor(gates, [time, batch, 4 * d_hidden]))
     }
 
     fn sequence_backward(

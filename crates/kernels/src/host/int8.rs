@@ -20,13 +20,17 @@ fn quantize(x: &[f32], q: &mut [i16]) -> Quantized {
 }
 
 /// `x` `[batch, cols]` times the transposed `weight` `[rows, cols]`, as `[batch, rows]`.
-#[cfg_attr(feature = "flex", multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma")))]
+#[cfg_attr(
+    feature = "flex",
+    multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
+)]
 pub fn linear(x: &[f32], weight: &[i8], scales: &[f32], row_sums: &[f32], cols: usize) -> Vec<f32> {
     const TILE: usize = 8;
     let rows = scales.len();
-    let batch = if cols == 0 { 0 } else { x.len() / cols };
+    let batch = x.len().checked_div(cols).unwrap_or(0);
     let mut q = vec![0i16; batch * cols];
-    let quantized: Vec<Quantized> = q.chunks_exact_mut(cols.max(1)).zip(x.chunks_exact(cols.max(1))).map(|(q, x)| quantize(x, q)).collect();
+    let quantized: Vec<Quantized> =
+        q.chunks_exact_mut(cols.max(1)).zip(x.chunks_exact(cols.max(1))).map(|(q, x)| quantize(x, q)).collect();
     let mut out = vec![0.0; batch * rows];
     let mut wide = vec![0i16; TILE * cols];
     for first in (0..rows).step_by(TILE) {
@@ -41,7 +45,8 @@ pub fn linear(x: &[f32], weight: &[i8], scales: &[f32], row_sums: &[f32], cols: 
                 let w = &wide[r * cols..(r + 1) * cols];
                 let sum: i32 = q.iter().zip(w).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
                 let row = first + r;
-                out[b * rows + row] = (sum as f32 - quantized.zero_point * row_sums[row]) * scales[row] / quantized.inverse;
+                out[b * rows + row] =
+                    (sum as f32 - quantized.zero_point * row_sums[row]) * scales[row] / quantized.inverse;
             }
         }
     }

@@ -69,7 +69,12 @@ impl Kernels for NdArray {
         (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
     }
 
-    fn cell_step(kind: CellKind, inputs: Tensor<Self, 2>, recurrent: Tensor<Self, 2>, state: Tensor<Self, 2>) -> Tensor<Self, 2> {
+    fn cell_step(
+        kind: CellKind,
+        inputs: Tensor<Self, 2>,
+        recurrent: Tensor<Self, 2>,
+        state: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
         let [batch, n_state] = state.dims();
         let d_hidden = n_state / kind.n_states();
         let next = with(inputs, |inputs| {

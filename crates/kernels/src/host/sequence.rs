@@ -109,7 +109,15 @@ fn lstm_rows(gates: &mut [f32], before: &[f32], next: &mut [f32], mask: &[f32], 
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn gru_rows(gates: &mut [f32], inputs: &[f32], recurrent: &[f32], before: &[f32], next: &mut [f32], mask: &[f32], d: usize) {
+fn gru_rows(
+    gates: &mut [f32],
+    inputs: &[f32],
+    recurrent: &[f32],
+    before: &[f32],
+    next: &mut [f32],
+    mask: &[f32],
+    d: usize,
+) {
     for (row, mask) in mask.iter().enumerate() {
         let (input, state) = (row * 3 * d..(row + 1) * 3 * d, row * d..(row + 1) * d);
         gru_row(
@@ -149,7 +157,8 @@ pub fn forward(input: &Input) -> (Vec<f32>, Vec<f32>) {
         for t in order(time, shape.is_reversed) {
             let first = t * batch + rows.start;
             // SAFETY: each core has its own rows, and each step its own place in time.
-            let (gates, next) = unsafe { (all_gates.get(first * 4 * d, n * 4 * d), all_states.get(first * n_state, n * n_state)) };
+            let (gates, next) =
+                unsafe { (all_gates.get(first * 4 * d, n * 4 * d), all_states.get(first * n_state, n * n_state)) };
             let inputs = &input.inputs[first * n_in..(first + n) * n_in];
             let mask = &input.mask[first..first + n];
             let weight = Matrix(input.weight, 1, d); // [d, n_in], transposed
@@ -197,7 +206,18 @@ fn lstm_row_backward(gates: &mut [f32], cell_before: &[f32], grad: &[f32], carry
     let (forget, rest) = rest.split_at_mut(d);
     let (candidate, output) = rest.split_at_mut(d);
     let (carry_hidden, carry_cell) = carry.split_at_mut(d);
-    lstm_units_backward(input, forget, candidate, output, cell_before, &grad[..d], &grad[d..], carry_hidden, carry_cell, mask);
+    lstm_units_backward(
+        input,
+        forget,
+        candidate,
+        output,
+        cell_before,
+        &grad[..d],
+        &grad[d..],
+        carry_hidden,
+        carry_cell,
+        mask,
+    );
 }
 
 /// Each slice is a parameter of its own for the reason given at `lstm_units`.
@@ -319,8 +339,9 @@ pub fn backward(input: &Input, states: &[f32], mut gates: Vec<f32>, grad: &[f32]
                     }
                     CellKind::Gru => {
                         // SAFETY: as above.
-                        let (inputs, recurrent) =
-                            unsafe { (all_inputs.get(first * n_in, n * n_in), all_recurrent.get(first * n_in, n * n_in)) };
+                        let (inputs, recurrent) = unsafe {
+                            (all_inputs.get(first * n_in, n * n_in), all_recurrent.get(first * n_in, n * n_in))
+                        };
                         gru_rows_backward(gates, before, grad, carry, inputs, recurrent, mask, d);
                         &*recurrent
                     }
@@ -351,7 +372,14 @@ fn weight_gradient(input: &Input, states: &[f32], recurrent: &[f32]) -> (Vec<f32
     };
     let rest = (time - 1) * batch;
     let parallel = Parallelism::Rayon(0);
-    product(&mut weight, [n_in, batch, d], Matrix(&recurrent[first * n_in..], 1, n_in), Matrix(input.state, n_state, 1), 0.0, parallel);
+    product(
+        &mut weight,
+        [n_in, batch, d],
+        Matrix(&recurrent[first * n_in..], 1, n_in),
+        Matrix(input.state, n_state, 1),
+        0.0,
+        parallel,
+    );
     if rest > 0 {
         product(&mut weight, [n_in, rest, d], Matrix(grads, 1, n_in), Matrix(hidden, n_state, 1), 1.0, parallel);
     }

@@ -2,7 +2,7 @@
 
 /// Values and columns of the `k` largest of each row of `cols` values, best first; ties keep the lower column.
 pub fn top_k(x: &[f32], cols: usize, k: usize) -> (Vec<f32>, Vec<i32>) {
-    let rows = if cols == 0 { 0 } else { x.len() / cols };
+    let rows = x.len().checked_div(cols).unwrap_or(0);
     let (mut values, mut indices) = (Vec::with_capacity(rows * k), Vec::with_capacity(rows * k));
     let mut best: Vec<(f32, i32)> = Vec::with_capacity(k + 1);
     for row in x.chunks_exact(cols.max(1)) {

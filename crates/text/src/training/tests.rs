@@ -17,26 +17,16 @@ static TOKENIZER: LazyLock<SubwordTokenizer> = LazyLock::new(|| {
 #[test]
 fn reserved_ids_come_first_and_then_the_bytes() {
     assert_eq!(TOKENIZER.pieces(&[PAD, UNK, 2, EOS]), SPECIALS);
-    assert_eq!(
-        TOKENIZER.pieces(&[4, 4 + 0x41, 259]),
-        ["<0x00>", "<0x41>", "<0xFF>"]
-    );
+    assert_eq!(TOKENIZER.pieces(&[4, 4 + 0x41, 259]), ["<0x00>", "<0x41>", "<0xFF>"]);
     assert!(TOKENIZER.n_vocab() <= 700);
 }
 
 #[test]
 fn frequent_words_are_one_piece_and_elisions_stand_alone() {
     let encoding = TOKENIZER.encode("La maison n’est pas 42").unwrap();
-    assert_eq!(
-        encoding.pieces,
-        ["▁La", "▁maison", "▁n'", "est", "▁pas", "▁4", "2"]
-    );
+    assert_eq!(encoding.pieces, ["▁La", "▁maison", "▁n'", "est", "▁pas", "▁4", "2"]);
     let text = "La maison n'est pas 42";
-    let cut: Vec<&str> = encoding
-        .offsets
-        .iter()
-        .map(|range| &text[range.clone()])
-        .collect();
+    let cut: Vec<&str> = encoding.offsets.iter().map(|range| &text[range.clone()]).collect();
     assert_eq!(cut, ["La", " maison", " n'", "est", " pas", " 4", "2"]);
 }
 
@@ -62,11 +52,7 @@ fn decoding_skips_reserved_ids_and_refuses_strangers() {
     ids.extend([EOS, PAD]);
     assert_eq!(TOKENIZER.decode(&ids).unwrap(), "La maison");
     let error = TOKENIZER.decode(&[100_000]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("token id 100000 is outside the vocabulary of")
-    );
+    assert!(error.to_string().starts_with("token id 100000 is outside the vocabulary of"));
 }
 
 #[test]
@@ -85,8 +71,7 @@ fn bad_files_are_named() {
 #[test]
 fn the_same_text_gives_the_same_tokenizer() {
     // More rare letters than the alphabet has room for, all equally frequent.
-    let sentences =
-        || (0..400).map(|n| format!("{} {n} words", char::from_u32(0x4e00 + n).unwrap()));
+    let sentences = || (0..400).map(|n| format!("{} {n} words", char::from_u32(0x4e00 + n).unwrap()));
     let json = || train(sentences(), 700).unwrap().to_json().unwrap();
     let first = json();
     assert!((0..3).all(|_| json() == first));
@@ -95,10 +80,7 @@ fn the_same_text_gives_the_same_tokenizer() {
 #[test]
 fn too_little_is_refused() {
     let error = train(["a"].iter(), 300).unwrap_err();
-    assert!(matches!(
-        error,
-        TextError::VocabTooSmall { wanted: 300, .. }
-    ));
+    assert!(matches!(error, TextError::VocabTooSmall { wanted: 300, .. }));
     assert!(matches!(train([" "].iter(), 700), Err(TextError::NoText)));
 }
 

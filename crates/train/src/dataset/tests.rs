@@ -29,14 +29,8 @@ fn what_is_written_is_read() {
         assert_eq!(Dataset::read(&path).unwrap(), set);
     }
     let set = sample(3, 300);
-    assert_eq!(
-        (set.source(2), set.target(2)),
-        (&[62, 63, 64][..], &[72, 73, 74][..])
-    );
-    assert_eq!(
-        (set.len(), set.source_tokens(), set.target_tokens()),
-        (3, 6, 6)
-    );
+    assert_eq!((set.source(2), set.target(2)), (&[62, 63, 64][..], &[72, 73, 74][..]));
+    assert_eq!((set.len(), set.source_tokens(), set.target_tokens()), (3, 6, 6));
 }
 
 #[test]
@@ -54,10 +48,7 @@ fn every_truncation_is_an_error() {
     }
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let error = Dataset::read(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("train.ids: ") && error.ends_with("(run `traduko prepare` again)"),
-        "{error}"
-    );
+    assert!(error.contains("train.ids: ") && error.ends_with("(run `traduko prepare` again)"), "{error}");
 }
 
 #[test]
@@ -86,10 +77,7 @@ fn lengths_must_add_up() {
     assert!(Dataset::parse(&bytes).is_ok());
     set.sources.ends[3] += 1;
     let (_folder, _, bytes) = written(&set);
-    assert_eq!(
-        Dataset::parse(&bytes).unwrap_err(),
-        "lengths add up to 11 tokens (wanted 10)"
-    );
+    assert_eq!(Dataset::parse(&bytes).unwrap_err(), "lengths add up to 11 tokens (wanted 10)");
 }
 
 #[test]
@@ -98,26 +86,16 @@ fn batches_hold_every_pair_once_and_stay_within_the_limit() {
     let batches = set.batches(60, 1, 0);
     let mut seen = BTreeSet::new();
     for batch in &batches {
-        let longest = batch
-            .iter()
-            .map(|&i| set.target(i).len() + 1)
-            .max()
-            .unwrap();
+        let longest = batch.iter().map(|&i| set.target(i).len() + 1).max().unwrap();
         assert!(batch.len() * longest <= 60);
-        let longest = batch
-            .iter()
-            .map(|&i| set.source(i).len() + 1)
-            .max()
-            .unwrap();
+        let longest = batch.iter().map(|&i| set.source(i).len() + 1).max().unwrap();
         assert!(batch.len() * longest <= 120);
         assert!(batch.iter().all(|&i| seen.insert(i)));
     }
     assert_eq!(seen.len(), 500);
     // Lengths are alike within a batch: less than a tenth of the target positions is padding.
-    let positions: usize = batches
-        .iter()
-        .map(|b| b.len() * b.iter().map(|&i| set.target(i).len() + 1).max().unwrap())
-        .sum();
+    let positions: usize =
+        batches.iter().map(|b| b.len() * b.iter().map(|&i| set.target(i).len() + 1).max().unwrap()).sum();
     let filled = set.target_tokens() + set.len();
     assert!(filled * 10 > positions * 9, "{filled} of {positions}");
 }

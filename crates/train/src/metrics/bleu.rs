@@ -90,11 +90,9 @@ fn tokens(line: &str, options: BleuOptions) -> Vec<String> {
     };
     match options.tokenizer {
         BleuTokenizer::V13a => tokenize(line),
-        BleuTokenizer::None => line
-            .split(is_python_space)
-            .filter(|token| !token.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        BleuTokenizer::None => {
+            line.split(is_python_space).filter(|token| !token.is_empty()).map(str::to_owned).collect()
+        }
     }
 }
 
@@ -135,33 +133,16 @@ fn score(
             };
         }
         // A corpus without any n-gram of some order scores zero: ln 0 is minus infinity, and exp of that is 0.
-        let mean = precisions
-            .iter()
-            .map(|precision: &f64| precision.ln())
-            .sum::<f64>()
-            / MAX_ORDER as f64;
+        let mean = precisions.iter().map(|precision: &f64| precision.ln()).sum::<f64>() / MAX_ORDER as f64;
         score = brevity_penalty * mean.exp();
     }
-    Bleu {
-        score,
-        counts,
-        totals,
-        precisions,
-        brevity_penalty,
-        hyp_len,
-        ref_len,
-        options,
-    }
+    Bleu { score, counts, totals, precisions, brevity_penalty, hyp_len, ref_len, options }
 }
 
 impl Bleu {
     /// What sacreBLEU prints to say how the score was computed.
     pub fn signature(&self) -> String {
-        let case = if self.options.lowercase {
-            "lc"
-        } else {
-            "mixed"
-        };
+        let case = if self.options.lowercase { "lc" } else { "mixed" };
         let tokenizer = match self.options.tokenizer {
             BleuTokenizer::V13a => "13a",
             BleuTokenizer::None => "none",
@@ -172,15 +153,8 @@ impl Bleu {
 
 impl fmt::Display for Bleu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let precisions = self
-            .precisions
-            .map(|precision| format!("{precision:.1}"))
-            .join("/");
-        let ratio = if self.ref_len == 0 {
-            0.0
-        } else {
-            self.hyp_len as f64 / self.ref_len as f64
-        };
+        let precisions = self.precisions.map(|precision| format!("{precision:.1}")).join("/");
+        let ratio = if self.ref_len == 0 { 0.0 } else { self.hyp_len as f64 / self.ref_len as f64 };
         write!(
             f,
             "BLEU|{} = {:.2} {precisions} (BP = {:.3} ratio = {ratio:.3} hyp_len = {} ref_len = {})",

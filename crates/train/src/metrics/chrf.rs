@@ -47,9 +47,7 @@ pub fn corpus_chrf(hyps: &[String], refs: &[String]) -> Chrf {
             }
         }
     }
-    Chrf {
-        score: score(&orders),
-    }
+    Chrf { score: score(&orders) }
 }
 
 fn letters(line: &str) -> Vec<char> {
@@ -66,10 +64,7 @@ fn ngrams(letters: &[char], n: usize) -> HashMap<&[char], usize> {
 
 fn score(orders: &[Order; MAX_ORDER]) -> f64 {
     let (mut precision, mut recall, mut effective) = (0.0, 0.0, 0);
-    for order in orders
-        .iter()
-        .filter(|order| order.hypothesis > 0 && order.reference > 0)
-    {
+    for order in orders.iter().filter(|order| order.hypothesis > 0 && order.reference > 0) {
         precision += order.matched as f64 / order.hypothesis as f64;
         recall += order.matched as f64 / order.reference as f64;
         effective += 1;

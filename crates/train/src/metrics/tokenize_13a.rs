@@ -8,18 +8,10 @@ use super::is_python_space;
 /// Cuts a line into the tokens BLEU counts.
 pub(super) fn tokenize(line: &str) -> Vec<String> {
     let line = line.trim_end_matches(is_python_space);
-    let mut line = line
-        .replace("<skipped>", "")
-        .replace("-\n", "")
-        .replace('\n', " ");
+    let mut line = line.replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
     if line.contains('&') {
         // In this order: `&amp;lt;` becomes `<`.
-        for (entity, character) in [
-            ("&quot;", "\""),
-            ("&amp;", "&"),
-            ("&lt;", "<"),
-            ("&gt;", ">"),
-        ] {
+        for (entity, character) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
             line = line.replace(entity, character);
         }
     }
@@ -28,10 +20,7 @@ pub(super) fn tokenize(line: &str) -> Vec<String> {
     let characters = before_stop(&characters);
     let characters = after_stop(&characters);
     let text: String = after_digit(&characters).into_iter().collect();
-    text.split(is_python_space)
-        .filter(|token| !token.is_empty())
-        .map(str::to_owned)
-        .collect()
+    text.split(is_python_space).filter(|token| !token.is_empty()).map(str::to_owned).collect()
 }
 
 fn is_stop(character: char) -> bool {
@@ -40,25 +29,12 @@ fn is_stop(character: char) -> bool {
 
 /// `([\{-\~\[-\` -\&\(-\+\:-\@\/])` becomes ` \1 `.
 fn around_symbols(line: &[char]) -> Vec<char> {
-    let is_symbol =
-        |c: char| matches!(c, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/');
-    line.iter()
-        .flat_map(|&c| {
-            if is_symbol(c) {
-                vec![' ', c, ' ']
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    let is_symbol = |c: char| matches!(c, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/');
+    line.iter().flat_map(|&c| if is_symbol(c) { vec![' ', c, ' '] } else { vec![c] }).collect()
 }
 
 /// Rewrites each pair of neighbours that `fits`, left to right and without overlap.
-fn rewrite(
-    line: &[char],
-    fits: impl Fn(char, char) -> bool,
-    to: impl Fn(char, char) -> Vec<char>,
-) -> Vec<char> {
+fn rewrite(line: &[char], fits: impl Fn(char, char) -> bool, to: impl Fn(char, char) -> Vec<char>) -> Vec<char> {
     let mut out = Vec::with_capacity(line.len() + 16);
     let mut rest = line;
     while let [first, tail @ ..] = rest {
@@ -78,29 +54,17 @@ fn rewrite(
 
 /// `([^0-9])([\.,])` becomes `\1 \2 `.
 fn before_stop(line: &[char]) -> Vec<char> {
-    rewrite(
-        line,
-        |a, b| !a.is_ascii_digit() && is_stop(b),
-        |a, b| vec![a, ' ', b, ' '],
-    )
+    rewrite(line, |a, b| !a.is_ascii_digit() && is_stop(b), |a, b| vec![a, ' ', b, ' '])
 }
 
 /// `([\.,])([^0-9])` becomes ` \1 \2`.
 fn after_stop(line: &[char]) -> Vec<char> {
-    rewrite(
-        line,
-        |a, b| is_stop(a) && !b.is_ascii_digit(),
-        |a, b| vec![' ', a, ' ', b],
-    )
+    rewrite(line, |a, b| is_stop(a) && !b.is_ascii_digit(), |a, b| vec![' ', a, ' ', b])
 }
 
 /// `([0-9])(-)` becomes `\1 \2 `.
 fn after_digit(line: &[char]) -> Vec<char> {
-    rewrite(
-        line,
-        |a, b| a.is_ascii_digit() && b == '-',
-        |a, b| vec![a, ' ', b, ' '],
-    )
+    rewrite(line, |a, b| a.is_ascii_digit() && b == '-', |a, b| vec![a, ' ', b, ' '])
 }
 
 #[cfg(test)]
@@ -110,16 +74,10 @@ mod tests {
     #[test]
     fn numbers_stay_whole_and_signs_stand_alone() {
         let cut = |line| tokenize(line).join(" ");
-        assert_eq!(
-            cut("It's 1,000.5 (or so), no?"),
-            "It's 1,000.5 ( or so ) , no ?"
-        );
+        assert_eq!(cut("It's 1,000.5 (or so), no?"), "It's 1,000.5 ( or so ) , no ?");
         assert_eq!(cut("in 1990-91."), "in 1990 - 91 .");
         assert_eq!(cut("&quot;A&amp;B&quot; &amp;lt;"), "\" A & B \" <");
-        assert_eq!(
-            cut("Well... e.g. this,that"),
-            "Well . . . e . g . this , that"
-        );
+        assert_eq!(cut("Well... e.g. this,that"), "Well . . . e . g . this , that");
         assert_eq!(cut("well-known l’été"), "well-known l’été");
         assert_eq!(cut(" \u{a0}\u{1f}"), "");
     }

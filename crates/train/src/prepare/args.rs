@@ -17,31 +17,16 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Subwords to learn, both languages together
-    #[arg(
-        long,
-        default_value_t = 8000,
-        value_name = "N",
-        help_heading = "Tokenizer"
-    )]
+    #[arg(long, default_value_t = 8000, value_name = "N", help_heading = "Tokenizer")]
     pub vocab: usize,
     /// Use this tokenizer.json instead of learning one
     #[arg(long, value_name = "FILE", help_heading = "Tokenizer")]
     pub tokenizer: Option<PathBuf>,
     /// Drop pairs with more words than this on either side
-    #[arg(
-        long,
-        default_value_t = 100,
-        value_name = "N",
-        help_heading = "Filters"
-    )]
+    #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Filters")]
     pub max_words: usize,
     /// Drop pairs where one side has more than this many times the words of the other, plus two
-    #[arg(
-        long,
-        default_value_t = 2.5,
-        value_name = "R",
-        help_heading = "Filters"
-    )]
+    #[arg(long, default_value_t = 2.5, value_name = "R", help_heading = "Filters")]
     pub max_ratio: f64,
     /// Leave out pairs with this tag; may be repeated
     #[arg(long, value_name = "TAG", num_args = 1.., help_heading = "Mix")]
@@ -50,20 +35,10 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "TAG=FACTOR", num_args = 1.., value_parser = parse_weight, help_heading = "Mix")]
     pub weights: Vec<(String, f64)>,
     /// Validation text, source side
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "valid_target",
-        help_heading = "Validation"
-    )]
+    #[arg(long, value_name = "FILE", requires = "valid_target", help_heading = "Validation")]
     pub valid_source: Option<PathBuf>,
     /// Validation text, target side
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "valid_source",
-        help_heading = "Validation"
-    )]
+    #[arg(long, value_name = "FILE", requires = "valid_source", help_heading = "Validation")]
     pub valid_target: Option<PathBuf>,
     /// Take only the first lines of the validation text
     #[arg(long, value_name = "N", help_heading = "Validation")]

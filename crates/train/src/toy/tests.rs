@@ -61,37 +61,18 @@ fn english_counts() {
 fn dates_and_times() {
     let both = |english: &str, french: &str| (english.to_owned(), french.to_owned());
     assert_eq!(date(1, 5), both("the first of May", "le premier mai"));
-    assert_eq!(
-        date(14, 7),
-        both("the fourteenth of July", "le quatorze juillet")
-    );
-    assert_eq!(
-        date(22, 8),
-        both("the twenty-second of August", "le vingt-deux août")
-    );
-    assert_eq!(
-        date(30, 2),
-        both("the thirtieth of February", "le trente février")
-    );
-    assert_eq!(
-        time(1, 21),
-        both("twenty-one past one", "une heure vingt et une")
-    );
-    assert_eq!(
-        time(3, 15),
-        both("a quarter past three", "trois heures et quart")
-    );
+    assert_eq!(date(14, 7), both("the fourteenth of July", "le quatorze juillet"));
+    assert_eq!(date(22, 8), both("the twenty-second of August", "le vingt-deux août"));
+    assert_eq!(date(30, 2), both("the thirtieth of February", "le trente février"));
+    assert_eq!(time(1, 21), both("twenty-one past one", "une heure vingt et une"));
+    assert_eq!(time(3, 15), both("a quarter past three", "trois heures et quart"));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_pairs() {
     assert_eq!(pairs(50, 7), pairs(50, 7));
     assert_ne!(pairs(50, 7), pairs(50, 8));
-    assert!(
-        pairs(500, 1)
-            .iter()
-            .all(|(en, fr)| en.ends_with('.') && fr.starts_with(char::is_uppercase))
-    );
+    assert!(pairs(500, 1).iter().all(|(en, fr)| en.ends_with('.') && fr.starts_with(char::is_uppercase)));
     for (source, target) in reverse_pairs(50, 3) {
         assert_eq!(source.chars().rev().collect::<String>(), target);
         assert!((5..=19).contains(&source.len()));

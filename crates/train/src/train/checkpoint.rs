@@ -93,7 +93,8 @@ impl Checkpoint {
 
     fn parse(data: &[u8]) -> anyhow::Result<Self> {
         let (_, header) = SafeTensors::read_metadata(data)?;
-        let summary = header.metadata().as_ref().and_then(|map| map.get("training")).context("no training state inside")?;
+        let summary =
+            header.metadata().as_ref().and_then(|map| map.get("training")).context("no training state inside")?;
         let summary: TrainSummary = serde_json::from_str(summary).context("training state")?;
         if summary.version != VERSION {
             bail!("checkpoint version {}, this program reads {VERSION}", summary.version);

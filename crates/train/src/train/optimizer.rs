@@ -60,10 +60,17 @@ where
 
     /// One step. `step.gradient_scale` averages the summed loss; clipping to `clip_norm` (0: never) comes on top.
     /// Gives the network and the norm of the averaged gradient before clipping.
-    pub fn step(&mut self, model: Seq2Seq<B>, gradients: B::Gradients, mut step: AdamStep, clip_norm: f64) -> (Seq2Seq<B>, f64) {
+    pub fn step(
+        &mut self,
+        model: Seq2Seq<B>,
+        gradients: B::Gradients,
+        mut step: AdamStep,
+        clip_norm: f64,
+    ) -> (Seq2Seq<B>, f64) {
         let mut squares = Squares::<B> { gradients: &gradients, sums: Vec::new() };
         model.visit(&mut squares);
-        let sum: f32 = Tensor::cat(squares.sums, 0).sum().into_data().convert::<f32>().into_vec().expect("converted to f32")[0];
+        let sum: f32 =
+            Tensor::cat(squares.sums, 0).sum().into_data().convert::<f32>().into_vec().expect("converted to f32")[0];
         let norm = f64::from(sum).sqrt() * f64::from(step.gradient_scale);
         if clip_norm > 0.0 && norm > clip_norm {
             step.gradient_scale *= (clip_norm / norm) as f32;

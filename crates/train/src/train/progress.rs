@@ -49,7 +49,11 @@ impl Progress {
     /// Where the disk refuses.
     pub fn new(run: &Path, step: u64, max_steps: u64) -> anyhow::Result<Self> {
         let path = run.join("log.jsonl");
-        let log = File::options().create(true).append(true).open(&path).with_context(|| format!("writing {}", path.display()))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("writing {}", path.display()))?;
         let bar = ProgressBar::with_draw_target(Some(max_steps), ProgressDrawTarget::stderr());
         let style = "{bar:30} {pos}/{len} steps  {elapsed} gone  {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
@@ -99,7 +103,8 @@ impl Progress {
     /// Where the log cannot be written.
     pub fn validated(&mut self, line: ValidationLine) -> anyhow::Result<()> {
         let best = if line.is_best { "  best" } else { "" };
-        let text = format!("step {}  valid loss {:.3}  ppl {:.2}{best}", line.step, line.valid_loss, line.valid_perplexity);
+        let text =
+            format!("step {}  valid loss {:.3}  ppl {:.2}{best}", line.step, line.valid_loss, line.valid_perplexity);
         self.say(&text, &line)
     }
 

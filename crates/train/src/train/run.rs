@@ -83,7 +83,10 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// Opens or begins the run's folder; gives the configuration, complete, and the checkpoint to go on from.
-fn open(args: &TrainArgs, n_vocab: impl Fn(&TrainConfig) -> anyhow::Result<usize>) -> anyhow::Result<(TrainConfig, Option<Checkpoint>)> {
+fn open(
+    args: &TrainArgs,
+    n_vocab: impl Fn(&TrainConfig) -> anyhow::Result<usize>,
+) -> anyhow::Result<(TrainConfig, Option<Checkpoint>)> {
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
     config.model.n_vocab = n_vocab(&config)?;
     let last = args.out.join(LAST);
@@ -112,14 +115,20 @@ fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset> {
         bail!("data.dir is not set; give the folder that `traduko prepare` wrote");
     }
     let path = config.data.dir.join(name);
-    let dataset = Dataset::read(&path).with_context(|| format!("reading {}; run `traduko prepare` first", path.display()))?;
+    let dataset =
+        Dataset::read(&path).with_context(|| format!("reading {}; run `traduko prepare` first", path.display()))?;
     if dataset.is_empty() {
         bail!("{}: no sentence pairs inside; prepare the text again", path.display());
     }
     Ok(dataset)
 }
 
-fn build<B: Kernels>(model: &ModelConfig, checkpoint: Option<&Checkpoint>, seed: u64, device: &B::Device) -> anyhow::Result<Seq2Seq<B>> {
+fn build<B: Kernels>(
+    model: &ModelConfig,
+    checkpoint: Option<&Checkpoint>,
+    seed: u64,
+    device: &B::Device,
+) -> anyhow::Result<Seq2Seq<B>> {
     match checkpoint {
         Some(checkpoint) => Ok(Seq2Seq::build(model, &mut checkpoint.stored_weights(), device)?),
         None => match Seq2Seq::build(model, &mut RandomWeights::new(seed), device) {
@@ -167,7 +176,9 @@ where
     let mut window = Window::default();
     let mut batches = train.batches(settings.batch_tokens, settings.seed, summary.epoch);
     let is_over = |step: u64| {
-        step >= settings.max_steps || is_stopped.load(Ordering::SeqCst) || deadline.is_some_and(|d| begun.elapsed() >= d)
+        step >= settings.max_steps
+            || is_stopped.load(Ordering::SeqCst)
+            || deadline.is_some_and(|d| begun.elapsed() >= d)
     };
     while !is_over(summary.step) {
         if summary.batch >= batches.len() {
@@ -234,7 +245,12 @@ fn gather(dataset: &Dataset, batch: &[usize]) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) 
     batch.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec())).unzip()
 }
 
-fn save<B: AutodiffBackend + Kernels>(model: &Seq2Seq<B>, optimizer: &Optimizer<B>, summary: &TrainSummary, out: &Path) -> anyhow::Result<()>
+fn save<B: AutodiffBackend + Kernels>(
+    model: &Seq2Seq<B>,
+    optimizer: &Optimizer<B>,
+    summary: &TrainSummary,
+    out: &Path,
+) -> anyhow::Result<()>
 where
     B::InnerBackend: Kernels,
 {
@@ -259,14 +275,24 @@ where
     let (mut sum, mut tokens) = (0.0, 0usize);
     for batch in valid.batches(config.train.batch_tokens, 0, 0) {
         let (sources, targets) = gather(valid, &batch);
-        let sums: Vec<f32> = network.loss(&sources, &targets, 0.0, device).into_data().convert::<f32>().into_vec().expect("converted to f32");
+        let sums: Vec<f32> = network
+            .loss(&sources, &targets, 0.0, device)
+            .into_data()
+            .convert::<f32>()
+            .into_vec()
+            .expect("converted to f32");
         sum += f64::from(sums[1]);
         tokens += targets.iter().map(|target| target.len() + 1).sum::<usize>();
     }
     let loss = sum / tokens as f64;
     let is_best = summary.schedule.validated(&config.train, loss);
     summary.validations.push((summary.step, loss));
-    progress.validated(ValidationLine { step: summary.step, valid_loss: loss, valid_perplexity: loss.exp(), is_best })?;
+    progress.validated(ValidationLine {
+        step: summary.step,
+        valid_loss: loss,
+        valid_perplexity: loss.exp(),
+        is_best,
+    })?;
     if is_best {
         let best = Checkpoint { summary: summary.clone(), weights: model.weights(), moments: Vec::new() };
         best.write(&out.join(BEST))?;
