@@ -1,0 +1,122 @@
+//! `traduko evaluate`.
+
+use std::fs::File;
+use std::io::Write;
+
+use crate::program::{Workplace, assert_fails};
+
+const SOURCES: [&str; 6] = [
+    "Two hundred horses.",
+    "the first of June",
+    "eleven thousand and five",
+    "Sixty-one cats and seventy dogs.",
+    "nine hundred and ninety-nine",
+    "the thirtieth of September",
+];
+
+/// A workplace with `source` and, as `reference`, what the package makes of it.
+fn workplace() -> Workplace {
+    let workplace = Workplace::new();
+    workplace.write("source", &SOURCES);
+    let input = std::fs::read(workplace.path("source")).unwrap();
+    let translated = workplace.run_on(&["translate", "--model", "package"], &input);
+    std::fs::write(workplace.path("reference"), translated.stdout).unwrap();
+    workplace
+}
+
+const EVALUATE: [&str; 7] = ["evaluate", "--model", "package", "--source", "source", "--reference", "reference"];
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&EVALUATE[..], more].concat()
+}
+
+#[test]
+fn a_model_agrees_with_itself() {
+    let workplace = workplace();
+    let outcome = workplace.run(&with(&["--json"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout.matches('\n').count(), 1, "{}", outcome.stdout);
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["bleu", "chrf", "seconds", "sentences", "signature"]);
+    assert!(report["bleu"].as_f64().unwrap() > 99.99, "{report}");
+    assert!(report["chrf"].as_f64().unwrap() > 99.99, "{report}");
+    assert_eq!(report["sentences"], 6);
+    assert!(report["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|eff:no|tok:13a"), "{report}");
+    let text = workplace.run(&EVALUATE).stdout;
+    assert!(text.contains("BLEU") && text.contains("chrF2") && text.contains("6 sentences"), "{text}");
+}
+
+#[test]
+fn compressed_files_and_float_weights_count_as_well() {
+    let workplace = workplace();
+    let bytes = |name| std::fs::read(workplace.path(name)).unwrap();
+    let mut gzip =
+        flate2::write::GzEncoder::new(File::create(workplace.path("source.gz")).unwrap(), Default::default());
+    gzip.write_all(&bytes("source")).unwrap();
+    gzip.finish().unwrap();
+    let packed = zstd::encode_all(bytes("reference").as_slice(), 0).unwrap();
+    std::fs::write(workplace.path("reference.zst"), packed).unwrap();
+    let report = |model| {
+        let files = ["--source", "source.gz", "--reference", "reference.zst"];
+        let outcome = workplace.run(&[&["evaluate", "--json", "--model", model][..], &files].concat());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        serde_json::from_str::<serde_json::Value>(&outcome.stdout).unwrap()["bleu"].as_f64().unwrap()
+    };
+    assert!(report("package") > 99.99);
+    // int8 rounds: the floats need not agree to the last word, but must not be another model.
+    assert!(report("run") > 5.0);
+}
+
+#[test]
+fn scores_are_recorded_in_the_package() {
+    let workplace = workplace();
+    let outcome = workplace.run(&with(&["--record", "toy", "--beam", "2"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let shown: serde_json::Value =
+        serde_json::from_str(&workplace.run(&["inspect", "package", "--json"]).stdout).unwrap();
+    let scores = shown["manifest"]["scores"].as_array().unwrap();
+    let named: Vec<_> = scores.iter().map(|score| (&score["test_set"], &score["metric"], &score["beam"])).collect();
+    assert_eq!(named, [(&"toy".into(), &"BLEU".into(), &2.into()), (&"toy".into(), &"chrF2".into(), &2.into())]);
+    let card = std::fs::read_to_string(workplace.path("package/README.md")).unwrap();
+    assert!(card.contains("| toy | BLEU |"), "{card}");
+    let outcome = workplace.run(&[
+        "evaluate",
+        "--model",
+        "run",
+        "--source",
+        "source",
+        "--reference",
+        "reference",
+        "--record",
+        "toy",
+    ]);
+    assert_fails(&outcome, &["--record: run is no package"]);
+}
+
+#[test]
+fn a_score_below_the_least_is_a_failed_check() {
+    let workplace = workplace();
+    workplace.write("reference", &["un autre texte"; 6]);
+    let outcome = workplace.run(&with(&["--min-bleu", "50"]));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("below --min-bleu 50"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("BLEU"), "{}", outcome.stdout);
+}
+
+#[test]
+fn bad_input_is_named() {
+    let workplace = workplace();
+    workplace.write("reference", &SOURCES[..4]);
+    assert_fails(&workplace.run(&EVALUATE), &["reference:5: no such line, but source goes on"]);
+    workplace.write("source", &SOURCES[..3]);
+    assert_fails(&workplace.run(&EVALUATE), &["source:4: no such line, but reference goes on"]);
+    std::fs::remove_file(workplace.path("reference")).unwrap();
+    assert_fails(&workplace.run(&EVALUATE), &["opening reference"]);
+    workplace.write("source", &[]);
+    workplace.write("reference", &[]);
+    assert_fails(&workplace.run(&EVALUATE), &["source: no sentences inside"]);
+    std::fs::write(workplace.path("source"), b"\xfe\n").unwrap();
+    workplace.write("reference", &["un"]);
+    assert_fails(&workplace.run(&EVALUATE), &["source:1: not UTF-8"]);
+}

@@ -1,0 +1,88 @@
+//! `traduko export`.
+
+use std::fs;
+
+use crate::program::{Workplace, assert_fails, copy_dir};
+
+fn export<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["export", "--checkpoint", "run", "--out", "new", "--source-language", "en", "--target-language", "fr"], more]
+        .concat()
+}
+
+#[test]
+fn a_package_says_where_it_comes_from() {
+    let workplace = Workplace::new();
+    let licences = "[[licence]]\nsource = \"toy numbers\"\nlicence = \"CC0-1.0\"\n";
+    fs::write(workplace.path("licences.toml"), licences).unwrap();
+    let outcome = workplace.run(&export(&["--licences", "licences.toml"]));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{}", outcome.stderr);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.path("new/manifest.json")).unwrap()).unwrap();
+    assert_eq!((&manifest["source_language"], &manifest["target_language"]), (&"en".into(), &"fr".into()));
+    assert_eq!(manifest["licences"][0]["licence"], "CC0-1.0");
+    assert_eq!((&manifest["recipe"]["steps"], &manifest["recipe"]["target_tokens"]), (&40.into(), &1234.into()));
+    assert_eq!(manifest["recipe"]["train.batch_tokens"], 2000);
+    let card = fs::read_to_string(workplace.path("new/README.md")).unwrap();
+    assert!(card.contains("| toy numbers | CC0-1.0 |"), "{card}");
+    for text in [manifest.to_string(), card] {
+        assert!(!text.contains("secret"), "where the text lay is nobody's business: {text}");
+    }
+}
+
+#[test]
+fn exporting_again_replaces_the_package() {
+    let workplace = Workplace::new();
+    let before = fs::read(workplace.path("package/manifest.json")).unwrap();
+    assert_eq!(workplace.export("run", "package").code, Some(0));
+    assert_eq!(fs::read(workplace.path("package/manifest.json")).unwrap(), before);
+}
+
+#[test]
+fn bad_input_is_named() {
+    let workplace = Workplace::new();
+    assert_fails(&workplace.export("nowhere", "new"), &["nowhere: no model here"]);
+    assert_fails(&workplace.export("package", "new"), &["package: a package already"]);
+    let outcome = workplace.run(&export(&["--licences", "nowhere.toml"]));
+    assert_fails(&outcome, &["reading nowhere.toml"]);
+    fs::write(workplace.path("licences.toml"), "[[licence]]\nsource = \"x\"\nlicense = \"y\"\n").unwrap();
+    let outcome = workplace.run(&export(&["--licences", "licences.toml"]));
+    assert_fails(&outcome, &["licences.toml", "license"]);
+    let outcome = workplace.run(&[
+        "export",
+        "--checkpoint",
+        "run",
+        "--out",
+        "new",
+        "--source-language",
+        "English",
+        "--target-language",
+        "fr",
+    ]);
+    assert_fails(&outcome, &["source_language", "`English` is not a language tag"]);
+    fs::create_dir(workplace.path("new")).unwrap();
+    fs::write(workplace.path("new/notes.txt"), "mine").unwrap();
+    assert_fails(&workplace.run(&export(&[])), &["notes.txt: not a part of a package"]);
+    assert_eq!(fs::read_dir(workplace.path("new")).unwrap().count(), 1, "nothing was written beside it");
+}
+
+#[test]
+fn a_damaged_run_is_named() {
+    let workplace = Workplace::new();
+    let damage = |name: &str, file: &str, bytes: Option<&[u8]>| {
+        copy_dir(&workplace.path("run"), &workplace.path(name));
+        let path = workplace.path(name).join(file);
+        match bytes {
+            Some(bytes) => fs::write(path, bytes).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        workplace.export(name, "new")
+    };
+    let whole = fs::read(workplace.path("run/last.safetensors")).unwrap();
+    let half = &whole[..whole.len() / 2];
+    assert_fails(&damage("half", "last.safetensors", Some(half)), &["last.safetensors is not a whole checkpoint"]);
+    assert_fails(&damage("empty", "last.safetensors", None), &["last.safetensors"]);
+    assert_fails(&damage("mute", "tokenizer.json", None), &["tokenizer.json"]);
+    assert_fails(&damage("odd", "tokenizer.json", Some(b"{}")), &["tokenizer"]);
+    assert_fails(&damage("strange", "config.toml", Some(b"[model]\nd_secret = 1\n")), &["config.toml", "d_secret"]);
+    assert!(!workplace.path("new").exists());
+}

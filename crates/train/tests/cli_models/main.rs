@@ -1,0 +1,8 @@
+//! `translate`, `evaluate`, `export` and `inspect` through the real program, with a small random network and with
+//! everything a person can get wrong.
+
+mod evaluate;
+mod export;
+mod inspect;
+mod program;
+mod translate;

@@ -1,0 +1,276 @@
+//! Translating with a small random network: what comes out is nonsense, but always the same nonsense.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use traduko_kernels::backend::Flex;
+use traduko_model::{ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights};
+use traduko_package::{Package, PackageContents, encode};
+use traduko_text::{MIN_VOCAB, SubwordTokenizer};
+use traduko_translator::{Flow, TranslateError, TranslateOptions, Translation, Translator};
+
+fn tokenizer() -> SubwordTokenizer {
+    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    let sentences = (0..200).map(|i| {
+        let word = |step: usize| words[(i * step + i / 7) % words.len()];
+        format!("{} {} {}, {}.", word(1), word(3), word(7), word(9))
+    });
+    traduko_text::train(sentences, MIN_VOCAB + 60).expect("enough text for so few subwords")
+}
+
+fn config(n_vocab: usize) -> ModelConfig {
+    ModelConfig {
+        n_vocab,
+        d_embedding: 16,
+        d_encoder: 12,
+        n_encoder_layers: 2,
+        d_decoder: 16,
+        n_decoder_layers: 1,
+        d_attention: 12,
+        max_source_length: 12,
+        ..ModelConfig::default()
+    }
+}
+
+/// Random weights three times as large as training would start with: a network that has opinions.
+fn weights(config: &ModelConfig) -> Vec<NamedTensor> {
+    let Ok(model) = Seq2Seq::<Flex>::build(config, &mut RandomWeights::new(5), &Default::default());
+    let mut weights = model.weights();
+    for tensor in &mut weights {
+        tensor.values.iter_mut().for_each(|value| *value *= 3.0);
+    }
+    weights
+}
+
+/// The same network in floats and, through a package, in int8.
+static TRANSLATORS: LazyLock<[Translator<Flex>; 2]> = LazyLock::new(|| {
+    let tokenizer = tokenizer();
+    let config = config(tokenizer.n_vocab());
+    let weights = weights(&config);
+    let device = Default::default();
+    let package = package(&config, &weights, &tokenizer);
+    let int8 = Translator::from_package(&package, &device).expect("a sound package");
+    let model = Seq2Seq::build(&config, &mut StoredWeights::new(weights), &device).expect("weights of this network");
+    [Translator::new(model, tokenizer, &config, &device).expect("one vocabulary"), int8]
+});
+
+fn package(config: &ModelConfig, weights: &[NamedTensor], tokenizer: &SubwordTokenizer) -> Package {
+    let tokenizer_json = tokenizer.to_json().expect("was trained");
+    let contents = PackageContents {
+        config,
+        weights,
+        tokenizer_json: tokenizer_json.as_bytes(),
+        source_language: "en".to_owned(),
+        target_language: "fr".to_owned(),
+        licences: Vec::new(),
+        recipe: Default::default(),
+        scores: Vec::new(),
+    };
+    Package::from_files(encode(&contents).expect("sound contents")).expect("was just written")
+}
+
+fn translate(translator: &Translator<Flex>, texts: &[&str], options: &TranslateOptions) -> Vec<Translation> {
+    let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+    pollster::block_on(translator.translate(&texts, options, |_| Flow::Continue)).expect("a sound model")
+}
+
+const TEXTS: [&str; 9] = [
+    "one two three.",
+    "Ten!",
+    "seven eight nine ten one, two three four five. Six?",
+    "",
+    "five six, four three two one",
+    "two",
+    "nine nine nine nine",
+    "eight seven six five four three two one ten nine",
+    "three two. one ten. nine eight.",
+];
+
+/// A sentence's words and score are the same alone, beside longer and beside shorter sentences. The batches of one
+/// length step hold sentences of up to seven subwords' difference, so there is padding in them.
+#[test]
+fn company_does_not_change_a_translation() {
+    for translator in TRANSLATORS.iter() {
+        let alone: Vec<_> =
+            TEXTS.iter().map(|text| translate(translator, &[text], &TranslateOptions::default()).remove(0)).collect();
+        for batch_sentences in [1, 2, 3, 5, 64] {
+            let options = TranslateOptions { batch_sentences, ..TranslateOptions::default() };
+            for (together, alone) in translate(translator, &TEXTS, &options).iter().zip(&alone) {
+                assert_eq!(together.text, alone.text, "batches of {batch_sentences}");
+                for (together, alone) in together.sentences.iter().zip(&alone.sentences) {
+                    assert!((together.score - alone.score).abs() < 1e-4, "{} {}", together.score, alone.score);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn order_does_not_change_a_translation() {
+    for translator in TRANSLATORS.iter() {
+        let options = TranslateOptions { batch_sentences: 2, ..TranslateOptions::default() };
+        let forwards = translate(translator, &TEXTS, &options);
+        let mut reversed = TEXTS;
+        reversed.reverse();
+        let backwards = translate(translator, &reversed, &options);
+        for (left, right) in forwards.iter().zip(backwards.iter().rev()) {
+            assert_eq!(left.text, right.text);
+        }
+    }
+}
+
+#[test]
+fn text_without_words_comes_back_as_it_is() {
+    let texts = ["", " ", "\n\t\u{a0}\n", "\u{2014}", " \u{2022} ...\n", "\u{200b}", "!?"];
+    for (text, translation) in texts.iter().zip(translate(&TRANSLATORS[1], &texts, &TranslateOptions::default())) {
+        assert_eq!(translation.text, *text);
+        assert_eq!(translation.sentences, []);
+        assert_eq!(translation.n_best(3), []);
+    }
+}
+
+#[test]
+fn white_space_and_marks_between_sentences_stay() {
+    let text = "  One two.\n\n \u{2022} Three four.\tFive  ";
+    let translation = translate(&TRANSLATORS[1], &[text], &TranslateOptions::default()).remove(0);
+    let [first, .., last] = &translation.sentences[..] else { panic!("one sentence: {translation:?}") };
+    assert_eq!(&translation.text[..first.target.start], "  ");
+    assert_eq!(&translation.text[last.target.end..], "  ");
+    let copied: String = translation
+        .sentences
+        .windows(2)
+        .map(|pair| &translation.text[pair[0].target.end..pair[1].target.start])
+        .collect::<Vec<_>>()
+        .join("|");
+    assert!(copied.starts_with("\n\n "), "{copied:?}");
+    for sentence in &translation.sentences {
+        assert!(!translation.text[sentence.target.clone()].contains(char::is_control));
+        assert_eq!(&text[sentence.source.clone()], text[sentence.source.clone()].trim());
+    }
+}
+
+#[test]
+fn a_sentence_longer_than_the_network_can_bear_is_split() {
+    let text = "one two three four five six seven eight nine ten, ".repeat(6);
+    let translation = translate(&TRANSLATORS[0], &[&text], &TranslateOptions::default()).remove(0);
+    assert!(translation.sentences.len() > 4, "{}", translation.sentences.len());
+    let mut end = 0;
+    for sentence in &translation.sentences {
+        assert!((1..=11).contains(&sentence.source_pieces.len()));
+        assert_eq!(text[end..sentence.source.start].trim(), "", "nothing but white space lies between parts");
+        end = sentence.source.end;
+    }
+    assert_eq!(text[end..].trim(), "");
+}
+
+#[test]
+fn attention_has_a_row_a_piece_and_a_column_a_piece() {
+    let options = TranslateOptions { with_attention: true, ..TranslateOptions::default() };
+    let translations = translate(&TRANSLATORS[0], &TEXTS, &options);
+    for (source, translation) in TEXTS.iter().zip(&translations) {
+        for sentence in &translation.sentences {
+            assert_eq!(sentence.attention.len(), sentence.target_pieces.len());
+            for row in &sentence.attention {
+                assert_eq!(row.len(), sentence.source_pieces.len());
+                assert!(row.iter().all(|weight| (0.0..=1.0).contains(weight)));
+                assert!((0.0..1.001).contains(&row.iter().sum::<f32>()));
+            }
+        }
+        let n_source = source.split_whitespace().count();
+        for (i, _) in translation.word_alignment(source) {
+            assert!(i < n_source, "{i} of {n_source}");
+        }
+    }
+    let without = translate(&TRANSLATORS[0], &TEXTS, &TranslateOptions::default());
+    for (with, without) in translations.iter().zip(&without) {
+        assert_eq!(with.text, without.text, "asking for attention changes nothing");
+        assert!(without.sentences.iter().all(|sentence| sentence.attention.is_empty()));
+    }
+}
+
+#[test]
+fn alternatives_are_sorted_and_begin_after_the_best() {
+    let plain = translate(&TRANSLATORS[1], &TEXTS, &TranslateOptions::default());
+    let options = TranslateOptions { n_best: 4, ..TranslateOptions::default() };
+    for (best, plain) in translate(&TRANSLATORS[1], &TEXTS, &options).iter().zip(&plain) {
+        assert!(plain.sentences.iter().all(|sentence| sentence.alternatives.is_empty()));
+        for sentence in &best.sentences {
+            assert_eq!(sentence.alternatives.len(), 3);
+            let scores: Vec<f32> = sentence.alternatives.iter().map(|other| other.score).collect();
+            assert!(sentence.score >= scores[0] && scores.is_sorted_by(|left, right| left >= right), "{scores:?}");
+        }
+        let n_best = best.n_best(4);
+        assert!(n_best.is_empty() || n_best[0].text == best.text);
+    }
+}
+
+#[test]
+fn progress_counts_up_and_a_cancelled_call_says_so() {
+    let texts: Vec<String> = TEXTS.iter().map(|text| (*text).to_owned()).collect();
+    let options = TranslateOptions { batch_sentences: 2, ..TranslateOptions::default() };
+    let mut seen = Vec::new();
+    let record = |progress| {
+        seen.push(progress);
+        Flow::Continue
+    };
+    pollster::block_on(TRANSLATORS[0].translate(&texts, &options, record)).unwrap();
+    assert!(seen.len() > 2 && seen.is_sorted_by_key(|progress| progress.done_sentences));
+    let total = seen[0].total_sentences;
+    assert_eq!(seen.last().map(|progress| progress.done_sentences), Some(total));
+    let result = pollster::block_on(TRANSLATORS[0].translate(&texts, &options, |_| Flow::Cancel));
+    assert!(matches!(result, Err(TranslateError::Cancelled { done, .. }) if done == seen[0].done_sentences));
+}
+
+#[test]
+fn batches_may_be_run_in_any_order() {
+    let texts: Vec<String> = TEXTS.iter().map(|text| (*text).to_owned()).collect();
+    let translator = &TRANSLATORS[1];
+    let options = TranslateOptions { batch_sentences: 2, ..TranslateOptions::default() };
+    let plan = translator.plan(&texts, &options).unwrap();
+    let finished =
+        (0..plan.n_batches()).rev().map(|batch| pollster::block_on(translator.run_batch(&plan, batch)).unwrap());
+    let translations = translator.finish(&plan, finished);
+    assert_eq!(translations, translate(translator, &TEXTS, &options));
+    assert_eq!(translator.finish(&plan, []).iter().map(|left| left.text.as_str()).collect::<Vec<_>>(), TEXTS);
+}
+
+#[test]
+fn options_out_of_range_are_named() {
+    let fault = |options: TranslateOptions| {
+        let result = pollster::block_on(TRANSLATORS[0].translate(&[], &options, |_| Flow::Continue));
+        result.unwrap_err().to_string()
+    };
+    let default = TranslateOptions::default;
+    assert_eq!(fault(TranslateOptions { beam: 0, ..default() }), "beam: found 0, expected 1 to 64");
+    assert_eq!(fault(TranslateOptions { n_best: 6, ..default() }), "n-best: found 6, expected 1 to 5");
+    assert_eq!(fault(TranslateOptions { batch_sentences: 0, ..default() }), "batch: found 0, expected 1 to 4096");
+    let error = fault(TranslateOptions { length_penalty: f32::NAN, ..default() });
+    assert_eq!(error, "length-penalty: found NaN, expected 0 to 10");
+}
+
+#[test]
+fn a_tokenizer_of_another_model_is_named() {
+    let tokenizer = tokenizer();
+    let config = config(tokenizer.n_vocab() + 1);
+    let package = package(&config, &weights(&config), &tokenizer);
+    let error = Translator::<Flex>::from_package(&package, &Default::default()).unwrap_err();
+    assert!(matches!(error, TranslateError::Vocabulary { .. }), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any text goes in, a text of as many lines comes out, and every sentence knows its place.
+    #[test]
+    fn any_text_can_be_translated(text in "\\PC{0,40}|([a-e]{1,6}[ ,.\n]){0,20}") {
+        let options = TranslateOptions { beam: 2, ..TranslateOptions::default() };
+        let translation = translate(&TRANSLATORS[1], &[&text], &options).remove(0);
+        prop_assert_eq!(translation.text.matches('\n').count(), text.matches('\n').count());
+        let mut end = 0;
+        for sentence in &translation.sentences {
+            prop_assert!(sentence.source.start >= end && text.get(sentence.source.clone()).is_some());
+            prop_assert!(translation.text.get(sentence.target.clone()).is_some());
+            end = sentence.source.end;
+        }
+    }
+}
