@@ -228,6 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn the_example_documents_every_key_and_its_default() {
+        let text = include_str!("../../../configs/example.toml");
+        let mut config = TrainConfig::parse(text, &[]).expect("valid");
+        assert_eq!(config.data.dir, PathBuf::from("runs/data"));
+        config.data = DataConfig::default();
+        assert_eq!(config, TrainConfig::default());
+        let table: toml::Table = text.parse().expect("TOML");
+        let all: toml::Table = config.to_toml().expect("TOML").parse().expect("TOML");
+        for (section, keys) in &all {
+            for key in keys.as_table().expect("a section").keys() {
+                assert!(table[section].get(key).is_some(), "{section}.{key} is not documented");
+            }
+        }
+    }
+
+    #[test]
     fn a_resolved_configuration_reads_back() {
         let config = TrainConfig::default();
         assert_eq!(TrainConfig::parse(&config.to_toml().expect("TOML"), &[]).expect("valid"), config);
