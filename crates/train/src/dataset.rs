@@ -5,13 +5,15 @@
 //! and no end marks; the trainer adds them.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
+
+use crate::atomic::write_atomically;
 
 const MAGIC: &[u8; 8] = b"TRADUKOD";
 const VERSION: u32 = 1;
@@ -263,25 +265,6 @@ impl Dataset {
             None => Ok(Side { ids, ends }),
         }
     }
-}
-
-/// Writes a whole file under a temporary name in the same folder and renames it.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    // A temporary file is private to its owner; the result should be as any other file.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

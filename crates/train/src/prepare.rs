@@ -18,8 +18,9 @@ use traduko_text::{SubwordTokenizer, normalize};
 mod args;
 pub use args::PrepareArgs;
 
+use crate::atomic::write_atomically;
 use crate::corpus::{Pair, read_moses, read_tsv};
-use crate::dataset::{Dataset, write_atomically};
+use crate::dataset::Dataset;
 
 /// How many pairs went where.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

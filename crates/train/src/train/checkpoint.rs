@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io::Write,
     path::Path,
 };
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use traduko_model::{ModelConfig, NamedTensor, StoredWeights};
 
 use super::schedule::ScheduleState;
-use crate::config::TrainConfig;
+use crate::{atomic::write_atomically, config::TrainConfig};
 
 const MODEL: &str = "model.";
 const VERSION: u32 = 1;
@@ -79,7 +78,7 @@ impl Checkpoint {
         }
         let metadata = HashMap::from([("training".to_owned(), serde_json::to_string(&self.summary)?)]);
         let data = safetensors::serialize(views, Some(metadata))?;
-        write_atomically(path, &data)
+        write_atomically(path, &data).with_context(|| format!("writing {}", path.display()))
     }
 
     /// Reads from `path`.
@@ -127,20 +126,6 @@ impl Checkpoint {
 
 fn bytes(values: &[f32]) -> &[u8] {
     bytemuck::cast_slice(values)
-}
-
-/// Writes `data` beside `path` under a temporary name, flushes it to the disk, and renames it.
-///
-/// # Errors
-/// Where the disk refuses; the old file is then still there.
-pub fn write_atomically(path: &Path, data: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let writing = || format!("writing {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(writing)?;
-    file.write_all(data).with_context(writing)?;
-    file.as_file().sync_all().with_context(writing)?;
-    file.persist(path).with_context(writing)?;
-    Ok(())
 }
 
 /// The network of a run: its configuration, its best weights (the last ones where nothing was validated yet) and

@@ -6,5 +6,5 @@ mod progress;
 mod run;
 mod schedule;
 
-pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights, write_atomically};
+pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights};
 pub use run::{TrainArgs, run};

@@ -16,11 +16,12 @@ use traduko_kernels::{AdamStep, Kernels};
 use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 
 use super::{
-    checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary, write_atomically},
+    checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
     optimizer::Optimizer,
     progress::{Progress, StepLine, ValidationLine},
 };
 use crate::{
+    atomic::write_atomically,
     config::TrainConfig,
     dataset::Dataset,
     device::{Device, WithBackend},
@@ -96,7 +97,7 @@ fn open(
             bail!("{}: the run there was of another network; choose another --out", args.out.display());
         }
         let checkpoint = Checkpoint::read(&last)?;
-        write_atomically(&args.out.join(CONFIG), config.to_toml()?.as_bytes())?;
+        write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
         return Ok((config, Some(checkpoint)));
     }
     if last.exists() {
@@ -105,9 +106,14 @@ fn open(
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     let tokenizer = config.data.dir.join("tokenizer.json");
     let data = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
-    write_atomically(&args.out.join("tokenizer.json"), &data)?;
-    write_atomically(&args.out.join(CONFIG), config.to_toml()?.as_bytes())?;
+    write_in(&args.out, "tokenizer.json", &data)?;
+    write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
     Ok((config, None))
+}
+
+fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    write_atomically(&path, data).with_context(|| format!("writing {}", path.display()))
 }
 
 fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset> {
