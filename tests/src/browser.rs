@@ -81,17 +81,10 @@ impl Browser {
             "goog:loggingPrefs": { "browser": "ALL" },
             "timeouts": { "pageLoad": 60_000, "script": 60_000 },
         }))?;
-        let connection = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&driver.url())
-            .await;
+        let connection =
+            ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url()).await;
         let client = connection.context("chromedriver could not start Chromium")?;
-        Ok(Self {
-            client,
-            console: Vec::new(),
-            _driver: driver,
-            _profile: profile,
-        })
+        Ok(Self { client, console: Vec::new(), _driver: driver, _profile: profile })
     }
 
     /// Opens a page and waits until it has loaded.
@@ -99,10 +92,7 @@ impl Browser {
     /// # Errors
     /// Fails when the page cannot be loaded.
     pub async fn open(&mut self, url: &str) -> Result<()> {
-        self.client
-            .goto(url)
-            .await
-            .with_context(|| format!("opening {url}"))
+        self.client.goto(url).await.with_context(|| format!("opening {url}"))
     }
 
     /// Loads the page again.
@@ -110,10 +100,7 @@ impl Browser {
     /// # Errors
     /// Fails when the page cannot be loaded.
     pub async fn reload(&mut self) -> Result<()> {
-        self.client
-            .refresh()
-            .await
-            .context("loading the page again")
+        self.client.refresh().await.context("loading the page again")
     }
 
     /// The element with an id.
@@ -121,10 +108,7 @@ impl Browser {
     /// # Errors
     /// Fails when there is none.
     pub async fn element(&self, id: &str) -> Result<Element> {
-        self.client
-            .find(Locator::Id(id))
-            .await
-            .with_context(|| format!("finding #{id}"))
+        self.client.find(Locator::Id(id)).await.with_context(|| format!("finding #{id}"))
     }
 
     /// Runs a function body in the page and returns what it returns.
@@ -132,10 +116,7 @@ impl Browser {
     /// # Errors
     /// Fails when the script throws.
     pub async fn script(&self, body: &str) -> Result<Value> {
-        self.client
-            .execute(body, Vec::new())
-            .await
-            .with_context(|| format!("running {body}"))
+        self.client.execute(body, Vec::new()).await.with_context(|| format!("running {body}"))
     }
 
     /// Runs a function body in the page that returns a string, or nothing, which counts as empty.
@@ -143,12 +124,7 @@ impl Browser {
     /// # Errors
     /// Fails when the script throws.
     pub async fn text(&self, body: &str) -> Result<String> {
-        Ok(self
-            .script(body)
-            .await?
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(self.script(body).await?.as_str().unwrap_or_default().to_owned())
     }
 
     /// Waits until a function body returns something true in the page, and returns that.
@@ -159,9 +135,7 @@ impl Browser {
         let started = Instant::now();
         loop {
             let value = self.script(body).await?;
-            let is_true = !matches!(value, Value::Null | Value::Bool(false))
-                && value != json!("")
-                && value != json!(0);
+            let is_true = !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") && value != json!(0);
             if is_true {
                 return Ok(value);
             }
@@ -184,10 +158,7 @@ impl Browser {
         let actions = KeyActions::new("keyboard".to_owned())
             .then(KeyAction::Down { value: key })
             .then(KeyAction::Up { value: key });
-        self.client
-            .perform_actions(actions)
-            .await
-            .with_context(|| format!("pressing {key:?}"))
+        self.client.perform_actions(actions).await.with_context(|| format!("pressing {key:?}"))
     }
 
     /// Gives the page a size and a colour scheme, as a phone or a person's settings would.
@@ -195,14 +166,9 @@ impl Browser {
     /// # Errors
     /// Fails when the browser refuses.
     pub async fn set_view(&mut self, view: View) -> Result<()> {
-        let View {
-            width,
-            height,
-            is_dark,
-        } = view;
+        let View { width, height, is_dark } = view;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.dev_tools("Emulation.setDeviceMetricsOverride", metrics)
-            .await?;
+        self.dev_tools("Emulation.setDeviceMetricsOverride", metrics).await?;
         let scheme = if is_dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.dev_tools("Emulation.setEmulatedMedia", media).await?;
@@ -215,18 +181,9 @@ impl Browser {
     /// Fails when the browser refuses.
     pub async fn screenshot(&mut self, view: View) -> Result<Vec<u8>> {
         self.set_view(view).await?;
-        let height = self
-            .script("return document.documentElement.scrollHeight")
-            .await?;
-        let height = height
-            .as_u64()
-            .and_then(|height| u32::try_from(height).ok())
-            .context("the page has a height")?;
-        self.set_view(View {
-            height: height.max(view.height),
-            ..view
-        })
-        .await?;
+        let height = self.script("return document.documentElement.scrollHeight").await?;
+        let height = height.as_u64().and_then(|height| u32::try_from(height).ok()).context("the page has a height")?;
+        self.set_view(View { height: height.max(view.height), ..view }).await?;
         Ok(self.client.screenshot().await?)
     }
 
@@ -249,38 +206,22 @@ impl Browser {
     async fn finish_where(mut self, is_expected: impl Fn(&ConsoleEntry) -> bool) -> Result<()> {
         self.read_console().await?;
         self.console.iter().for_each(|entry| println!("{entry}"));
-        let errors: Vec<_> = self
-            .console
-            .iter()
-            .filter(|entry| entry.is_error() && !is_expected(entry))
-            .collect();
+        let errors: Vec<_> = self.console.iter().filter(|entry| entry.is_error() && !is_expected(entry)).collect();
         if !errors.is_empty() {
             let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
             bail!("errors in the browser's console:\n{}", lines.join("\n"));
         }
-        self.client
-            .clone()
-            .close()
-            .await
-            .context("closing the browser")
+        self.client.clone().close().await.context("closing the browser")
     }
 
     async fn read_console(&mut self) -> Result<()> {
-        let entries = self
-            .client
-            .issue_cmd(ChromeCommand::Console)
-            .await
-            .context("reading the console")?;
-        self.console
-            .extend(serde_json::from_value::<Vec<ConsoleEntry>>(entries)?);
+        let entries = self.client.issue_cmd(ChromeCommand::Console).await.context("reading the console")?;
+        self.console.extend(serde_json::from_value::<Vec<ConsoleEntry>>(entries)?);
         Ok(())
     }
 
     async fn dev_tools(&mut self, method: &'static str, parameters: Value) -> Result<Value> {
         let command = ChromeCommand::DevTools { method, parameters };
-        self.client
-            .issue_cmd(command)
-            .await
-            .with_context(|| format!("calling {method}"))
+        self.client.issue_cmd(command).await.with_context(|| format!("calling {method}"))
     }
 }

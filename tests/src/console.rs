@@ -32,11 +32,7 @@ impl ConsoleEntry {
 
 impl fmt::Display for ConsoleEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "console {} ({}): {}",
-            self.level, self.source, self.message
-        )
+        write!(f, "console {} ({}): {}", self.level, self.source, self.message)
     }
 }
 
@@ -46,10 +42,7 @@ pub(crate) enum ChromeCommand {
     /// Takes the console's lines since the last time.
     Console,
     /// Calls a method of the DevTools protocol.
-    DevTools {
-        method: &'static str,
-        parameters: Value,
-    },
+    DevTools { method: &'static str, parameters: Value },
 }
 
 impl WebDriverCompatibleCommand for ChromeCommand {
@@ -58,10 +51,7 @@ impl WebDriverCompatibleCommand for ChromeCommand {
             Self::Console => "se/log",
             Self::DevTools { .. } => "goog/cdp/execute",
         };
-        base.join(&format!(
-            "session/{}/{command}",
-            session.unwrap_or_default()
-        ))
+        base.join(&format!("session/{}/{command}", session.unwrap_or_default()))
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {

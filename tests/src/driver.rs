@@ -29,10 +29,7 @@ impl Driver {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {program:?}; `cargo xtask setup` installs it"))?;
-        let stdout = process
-            .stdout
-            .take()
-            .context("the driver's stdout is a pipe")?;
+        let stdout = process.stdout.take().context("the driver's stdout is a pipe")?;
         let mut driver = Self { process, port: 0 };
         let mut lines = BufReader::new(stdout).lines();
         for line in &mut lines {
@@ -55,10 +52,7 @@ impl Driver {
     fn shut_down(&self) -> std::io::Result<()> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(SHUTDOWN_SECONDS)))?;
-        write!(
-            stream,
-            "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
         stream.read_to_end(&mut Vec::new())?;
         Ok(())
     }
@@ -91,10 +85,7 @@ mod tests {
 
     #[test]
     fn reads_the_port_the_driver_names() {
-        assert_eq!(
-            started_on_port("ChromeDriver was started successfully on port 41657."),
-            Some(41657)
-        );
+        assert_eq!(started_on_port("ChromeDriver was started successfully on port 41657."), Some(41657));
         assert_eq!(started_on_port("Starting ChromeDriver 1.2 on port 0"), None);
     }
 }

@@ -20,10 +20,7 @@ impl Site {
     pub fn start() -> Result<Self> {
         let server = Server::start(&workspace().join("dist"), (Ipv4Addr::LOCALHOST, 0).into())?;
         let base = format!("http://{}/", server.address());
-        Ok(Self {
-            server: Some(server),
-            base,
-        })
+        Ok(Self { server: Some(server), base })
     }
 
     /// The address of a page, such as `demo/guide.html?engine=cpu`.

@@ -9,18 +9,11 @@ use anyhow::{Context, Result, bail};
 use crate::command::{command, find_program, output, run};
 
 /// Names a Chromium goes by, on the PATH.
-const BROWSERS: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// The driver: the variable CHROMEDRIVER, or `chromedriver` on the PATH.
 pub fn driver() -> Option<PathBuf> {
-    env::var_os("CHROMEDRIVER")
-        .map(PathBuf::from)
-        .or_else(|| find_program(&["chromedriver"]))
+    env::var_os("CHROMEDRIVER").map(PathBuf::from).or_else(|| find_program(&["chromedriver"]))
 }
 
 /// The driver's path, for commands that are given it.
@@ -36,15 +29,9 @@ pub fn driver_path() -> Result<PathBuf> {
 /// # Errors
 /// Fails, naming the packages, on a system without apt-get or when it fails.
 pub fn prepare() -> Result<()> {
-    let browser = env::var_os("CHROME")
-        .map(PathBuf::from)
-        .or_else(|| find_program(&BROWSERS));
+    let browser = env::var_os("CHROME").map(PathBuf::from).or_else(|| find_program(&BROWSERS));
     if let (Some(browser), Some(driver)) = (browser, driver()) {
-        println!(
-            "{} and {}: already there",
-            browser.display(),
-            driver.display()
-        );
+        println!("{} and {}: already there", browser.display(), driver.display());
         return Ok(());
     }
     if find_program(&["apt-get"]).is_none() {
@@ -54,13 +41,7 @@ pub fn prepare() -> Result<()> {
         );
     }
     run(&mut apt_get(&["update"])?)?;
-    run(&mut apt_get(&[
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "chromium",
-        "chromium-driver",
-    ])?)?;
+    run(&mut apt_get(&["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"])?)?;
     match driver() {
         Some(_) => Ok(()),
         None => {

@@ -11,10 +11,7 @@ use anyhow::{Context, Result, bail};
 pub fn root() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let manifest = manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    manifest
-        .ancestors()
-        .nth(2)
-        .map_or(manifest.clone(), Path::to_path_buf)
+    manifest.ancestors().nth(2).map_or(manifest.clone(), Path::to_path_buf)
 }
 
 /// The folder that cargo builds into.
@@ -33,9 +30,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command.current_dir(root()).env("PATH", search_path());
     // What the outer `cargo run` sets for this program is not meant for the programs it starts.
     for (name, _) in env::vars_os() {
-        let inherited = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-        });
+        let inherited =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
         if inherited {
             command.env_remove(name);
         }
@@ -57,10 +53,7 @@ pub fn cargo(arguments: &str) -> Command {
 pub fn run(command: &mut Command) -> Result<()> {
     let line = shown(command);
     println!("$ {line}");
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot start: {line}"))?;
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start: {line}"))?;
     if !status.success() {
         bail!("{status}: {line}");
     }
@@ -69,11 +62,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// What a command prints on stdout, or nothing when it fails or does not exist.
 pub fn output(command: &mut Command) -> Option<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
@@ -81,9 +70,7 @@ pub fn output(command: &mut Command) -> Option<String> {
 /// The first of `names` that is found, with our tools before the PATH.
 pub fn find_program(names: &[&str]) -> Option<PathBuf> {
     let path = search_path();
-    let mut candidates = names
-        .iter()
-        .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    let mut candidates = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
     candidates.find(|candidate| candidate.is_file())
 }
 
@@ -96,10 +83,7 @@ fn search_path() -> std::ffi::OsString {
 
 fn shown(command: &Command) -> String {
     let set = command.get_envs().filter(|(name, _)| *name != "PATH");
-    let set =
-        set.filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)));
+    let set = set.filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)));
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    set.chain(words.map(|word| word.to_string_lossy().into_owned()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    set.chain(words.map(|word| word.to_string_lossy().into_owned())).collect::<Vec<_>>().join(" ")
 }

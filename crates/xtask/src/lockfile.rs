@@ -25,15 +25,9 @@ struct Package {
 pub fn locked_version(name: &str) -> Result<String> {
     let path = root().join("Cargo.lock");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let lockfile: Lockfile =
-        toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    let package = lockfile
-        .package
-        .into_iter()
-        .find(|package| package.name == name);
-    Ok(package
-        .with_context(|| format!("{}: no package {name}", path.display()))?
-        .version)
+    let lockfile: Lockfile = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let package = lockfile.package.into_iter().find(|package| package.name == name);
+    Ok(package.with_context(|| format!("{}: no package {name}", path.display()))?.version)
 }
 
 #[cfg(test)]
@@ -45,9 +39,6 @@ mod tests {
         let version = locked_version("wasm-bindgen").unwrap();
         assert!(version.starts_with("0.2."), "{version}");
         let error = locked_version("no-such-package").unwrap_err().to_string();
-        assert!(
-            error.contains("Cargo.lock") && error.contains("no-such-package"),
-            "{error}"
-        );
+        assert!(error.contains("Cargo.lock") && error.contains("no-such-package"), "{error}");
     }
 }

@@ -65,11 +65,7 @@ fn main() -> Result<()> {
             let mut steps = Steps::new();
             tools::prepare_all(&mut steps)
         }
-        Action::Serve {
-            address,
-            port,
-            open,
-        } => page::serve(SocketAddr::new(address, port), open),
+        Action::Serve { address, port, open } => page::serve(SocketAddr::new(address, port), open),
         Action::Test { only, skip } => test::run_steps(&only, &skip),
         Action::Dist => page::dist(),
         Action::Wasm => wasm::build_all(),

@@ -35,12 +35,7 @@ pub fn dist() -> Result<()> {
     tools::prepare(&NEEDS, &mut steps)?;
     steps.run("page", build)?;
     let folder = root().join("dist");
-    println!(
-        "\n{:>10} {:>10}  file under {}",
-        "bytes",
-        "gzip",
-        folder.display()
-    );
+    println!("\n{:>10} {:>10}  file under {}", "bytes", "gzip", folder.display());
     list(&folder, &folder)
 }
 
@@ -75,31 +70,20 @@ pub fn screenshot() -> Result<()> {
     tools::prepare(&NEEDS, &mut steps)?;
     tools::prepare(&[Tool::Browser], &mut steps)?;
     steps.run("page", build)?;
-    steps.run("pictures", || {
-        run(&mut cargo(
-            "run --release --package traduko-tests --bin screenshot",
-        ))
-    })
+    steps.run("pictures", || run(&mut cargo("run --release --package traduko-tests --bin screenshot")))
 }
 
 fn list(folder: &Path, base: &Path) -> Result<()> {
     let reading = || format!("reading {}", folder.display());
     let entries = fs::read_dir(folder).with_context(reading)?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()
-        .with_context(reading)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().with_context(reading)?;
     paths.sort();
     for path in paths {
         if path.is_dir() {
             list(&path, base)?;
         } else {
-            let (bytes, gzip) =
-                sizes(&path).with_context(|| format!("reading {}", path.display()))?;
-            println!(
-                "{bytes:>10} {gzip:>10}  {}",
-                path.strip_prefix(base).unwrap_or(&path).display()
-            );
+            let (bytes, gzip) = sizes(&path).with_context(|| format!("reading {}", path.display()))?;
+            println!("{bytes:>10} {gzip:>10}  {}", path.strip_prefix(base).unwrap_or(&path).display());
         }
     }
     Ok(())

@@ -10,9 +10,7 @@ use std::path::Path;
 
 use axum::Router;
 use axum::http::HeaderValue;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Runtime};
 use tower_http::services::ServeDir;
@@ -38,16 +36,10 @@ impl Server {
     /// Fails when `root` has no `index.html` or the address cannot be bound.
     pub fn start(root: &Path, address: SocketAddr) -> io::Result<Self> {
         if !root.join("index.html").is_file() {
-            let message = format!(
-                "{}: no index.html here; `cargo xtask dist` builds it",
-                root.display()
-            );
+            let message = format!("{}: no index.html here; `cargo xtask dist` builds it", root.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -62,10 +54,7 @@ impl Server {
             // A rebuilt page is seen at the next reload; unchanged files still answer 304.
             .layer(header(CACHE_CONTROL, "no-cache"));
         runtime.spawn(async move { axum::serve(listener, files).await });
-        Ok(Self {
-            runtime: Some(runtime),
-            address,
-        })
+        Ok(Self { runtime: Some(runtime), address })
     }
 
     /// Where the server listens.
@@ -99,10 +88,7 @@ mod tests {
 
     fn get(address: SocketAddr, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -119,21 +105,11 @@ mod tests {
         let server = Server::start(&root, ([127, 0, 0, 1], 0).into()).unwrap();
         let address = server.address();
         let page = get(address, "/").unwrap();
-        assert!(
-            page.starts_with("HTTP/1.1 200") && page.ends_with("<p>hello</p>"),
-            "{page}"
-        );
-        assert!(
-            page.contains("content-security-policy: default-src 'self'"),
-            "{page}"
-        );
+        assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("<p>hello</p>"), "{page}");
+        assert!(page.contains("content-security-policy: default-src 'self'"), "{page}");
         let wasm = get(address, "/page.wasm").unwrap();
         assert!(wasm.contains("content-type: application/wasm"), "{wasm}");
-        assert!(
-            get(address, "/missing")
-                .unwrap()
-                .starts_with("HTTP/1.1 404")
-        );
+        assert!(get(address, "/missing").unwrap().starts_with("HTTP/1.1 404"));
 
         // An open connection dies with the server, too.
         let mut idle = TcpStream::connect(address).unwrap();

@@ -13,10 +13,7 @@ pub struct Steps {
 impl Steps {
     /// Starts the clock.
     pub fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            started: Instant::now(),
-        }
+        Self { rows: Vec::new(), started: Instant::now() }
     }
 
     /// Runs one step under a heading.
@@ -41,10 +38,6 @@ impl Drop for Steps {
             let failed = if *passed { "" } else { "  failed" };
             println!("{name:<24} {:>9.1}{failed}", elapsed.as_secs_f64());
         }
-        println!(
-            "{:<24} {:>9.1}",
-            "all",
-            self.started.elapsed().as_secs_f64()
-        );
+        println!("{:<24} {:>9.1}", "all", self.started.elapsed().as_secs_f64());
     }
 }

@@ -35,12 +35,7 @@ impl TestStep {
             Self::Format | Self::Clippy => &[Tool::Lints],
             Self::NativeTests => &[],
             Self::ClippyWasm => &[Tool::Lints, Tool::WasmTarget],
-            Self::WasmTests => &[
-                Tool::WasmTarget,
-                Tool::WasmBindgen,
-                Tool::WasmPack,
-                Tool::Browser,
-            ],
+            Self::WasmTests => &[Tool::WasmTarget, Tool::WasmBindgen, Tool::WasmPack, Tool::Browser],
             Self::Page => &page::NEEDS,
             Self::PageTests => &[Tool::Browser],
         }
@@ -62,7 +57,9 @@ impl TestStep {
                 .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
             Self::Page => steps.run("page", page::build),
             // One browser at a time: two would share the cores and only wait for each other.
-            Self::PageTests => steps.run("page tests", || native("test", "--features traduko-tests/browser --test page -- --test-threads 1")),
+            Self::PageTests => steps.run("page tests", || {
+                native("test", "--features traduko-tests/browser --test page -- --test-threads 1")
+            }),
         }
     }
 }
@@ -73,20 +70,11 @@ impl TestStep {
 /// Fails with the step and the command that failed.
 pub fn run_steps(only: &[TestStep], skip: &[TestStep]) -> Result<()> {
     let chosen = |step: &TestStep| (only.is_empty() || only.contains(step)) && !skip.contains(step);
-    let chosen: Vec<_> = TestStep::value_variants()
-        .iter()
-        .copied()
-        .filter(chosen)
-        .collect();
-    let needs: Vec<_> = chosen
-        .iter()
-        .flat_map(|step| step.needs().iter().copied())
-        .collect();
+    let chosen: Vec<_> = TestStep::value_variants().iter().copied().filter(chosen).collect();
+    let needs: Vec<_> = chosen.iter().flat_map(|step| step.needs().iter().copied()).collect();
     let mut steps = Steps::new();
     tools::prepare(&needs, &mut steps)?;
-    chosen
-        .into_iter()
-        .try_for_each(|step| step.check(&mut steps))
+    chosen.into_iter().try_for_each(|step| step.check(&mut steps))
 }
 
 /// A cargo command for all native crates at once: chosen one by one, they would compile the crates they share again, with
@@ -98,28 +86,15 @@ fn native(subcommand: &str, options: &str) -> Result<()> {
 
 fn lint_wasm(variant: Variant) -> Result<()> {
     let options = variant.cargo_options();
-    let clippy = format!(
-        "clippy --package traduko-web --target {WASM_TARGET} --all-targets {options} -- -D warnings"
-    );
+    let clippy = format!("clippy --package traduko-web --target {WASM_TARGET} --all-targets {options} -- -D warnings");
     run(cargo(&clippy).env("CARGO_TARGET_DIR", variant.target_dir()))
 }
 
 fn test_wasm(variant: Variant) -> Result<()> {
     let mut wasm_pack = command("wasm-pack");
-    wasm_pack
-        .args([
-            "test",
-            "--headless",
-            "--chrome",
-            "--mode",
-            "no-install",
-            "--chromedriver",
-        ])
-        .arg(driver_path()?);
+    wasm_pack.args(["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]).arg(driver_path()?);
     // wasm-pack goes into the crate's folder, reads `webdriver.json` there, and hands the rest to cargo.
-    wasm_pack
-        .arg("crates/web")
-        .args(variant.cargo_options().split_whitespace());
+    wasm_pack.arg("crates/web").args(variant.cargo_options().split_whitespace());
     wasm_pack.env("CARGO_TARGET_DIR", variant.target_dir());
     // Translating on a software GPU takes its time; the runner's own limit is 20 seconds for a whole file of tests.
     wasm_pack.env("WASM_BINDGEN_TEST_TIMEOUT", "600");

@@ -30,14 +30,8 @@ pub enum Tool {
 }
 
 impl Tool {
-    const ALL: [Self; 6] = [
-        Self::Lints,
-        Self::WasmTarget,
-        Self::Browser,
-        Self::WasmBindgen,
-        Self::Trunk,
-        Self::WasmPack,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Lints, Self::WasmTarget, Self::Browser, Self::WasmBindgen, Self::Trunk, Self::WasmPack];
 
     fn name(self) -> &'static str {
         match self {
@@ -59,13 +53,7 @@ impl Tool {
                 "wasm-bindgen-cli",
                 "wasm-bindgen",
                 &locked_version("wasm-bindgen")?,
-                &[
-                    "--no-default-features",
-                    "--bin",
-                    "wasm-bindgen",
-                    "--bin",
-                    "wasm-bindgen-test-runner",
-                ],
+                &["--no-default-features", "--bin", "wasm-bindgen", "--bin", "wasm-bindgen-test-runner"],
             ),
             // 0.22 wants a newer rustc than the workspace does.
             Self::Trunk => prepare_package("trunk", "trunk", "0.21.14", &["--no-default-features"]),
@@ -89,9 +77,7 @@ pub fn prepare_all(steps: &mut Steps) -> Result<()> {
 /// Fails when something is missing and cannot be installed.
 pub fn prepare(tools: &[Tool], steps: &mut Steps) -> Result<()> {
     let wanted = Tool::ALL.into_iter().filter(|tool| tools.contains(tool));
-    wanted
-        .into_iter()
-        .try_for_each(|tool| steps.run(&format!("tool: {}", tool.name()), || tool.prepare()))
+    wanted.into_iter().try_for_each(|tool| steps.run(&format!("tool: {}", tool.name()), || tool.prepare()))
 }
 
 fn prepare_lints() -> Result<()> {
@@ -99,17 +85,15 @@ fn prepare_lints() -> Result<()> {
         if let Some(version) = output(&mut cargo(&format!("{subcommand} --version"))) {
             println!("{version}: already there");
         } else {
-            run(command("rustup").args(["component", "add", component])).with_context(|| {
-                format!("`cargo {subcommand}` does not run and rustup could not add {component}")
-            })?;
+            run(command("rustup").args(["component", "add", component]))
+                .with_context(|| format!("`cargo {subcommand}` does not run and rustup could not add {component}"))?;
         }
     }
     Ok(())
 }
 
 fn prepare_wasm_target() -> Result<()> {
-    let libraries =
-        output(command("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]));
+    let libraries = output(command("rustc").args(["--print", "target-libdir", "--target", WASM_TARGET]));
     if libraries.is_some_and(|folder| root().join(folder).is_dir()) {
         println!("{WASM_TARGET}: already there");
         return Ok(());
@@ -134,10 +118,7 @@ fn prepare_package(package: &str, binary: &str, version: &str, options: &[&str])
     match installed_version(binary) {
         Some(found) if found == version => Ok(()),
         Some(found) => bail!("{binary}: found version {found}, wanted {version}"),
-        None => bail!(
-            "{binary}: does not run after it was installed into {}",
-            tools_dir().display()
-        ),
+        None => bail!("{binary}: does not run after it was installed into {}", tools_dir().display()),
     }
 }
 

@@ -36,10 +36,7 @@ impl Variant {
         let build = format!("build --package traduko-web --target {WASM_TARGET} {options}");
         run(cargo(&build).env("CARGO_TARGET_DIR", self.target_dir()))?;
 
-        let module = self
-            .target_dir()
-            .join(WASM_TARGET)
-            .join("wasm/traduko_web.wasm");
+        let module = self.target_dir().join(WASM_TARGET).join("wasm/traduko_web.wasm");
         let folder = root().join("web/wasm");
         let bound = folder.join(format!("traduko_{}_bg.wasm", self.0));
         if is_newer(&bound, &module) {
@@ -47,17 +44,9 @@ impl Variant {
             return Ok(());
         }
         let mut bindgen = command("wasm-bindgen");
-        bindgen.args([
-            "--target",
-            "web",
-            "--out-name",
-            &format!("traduko_{}", self.0),
-            "--out-dir",
-        ]);
+        bindgen.args(["--target", "web", "--out-name", &format!("traduko_{}", self.0), "--out-dir"]);
         run(bindgen.arg(&folder).arg(&module))?;
-        let size = fs::metadata(&bound)
-            .with_context(|| format!("reading {}", bound.display()))?
-            .len();
+        let size = fs::metadata(&bound).with_context(|| format!("reading {}", bound.display()))?.len();
         println!("{}: {size} bytes", bound.display());
         Ok(())
     }
@@ -73,7 +62,5 @@ pub fn build_all() -> Result<()> {
 
 fn is_newer(output: &Path, input: &Path) -> bool {
     let modified = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
-    modified(output)
-        .zip(modified(input))
-        .is_some_and(|(output, input)| output >= input)
+    modified(output).zip(modified(input)).is_some_and(|(output, input)| output >= input)
 }

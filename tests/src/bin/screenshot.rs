@@ -7,26 +7,10 @@ use anyhow::{Context, Result};
 use traduko_tests::{Browser, Graphics, Site, View};
 
 const VIEWS: [View; 4] = [
-    View {
-        width: 320,
-        height: 640,
-        is_dark: false,
-    },
-    View {
-        width: 320,
-        height: 640,
-        is_dark: true,
-    },
-    View {
-        width: 1280,
-        height: 800,
-        is_dark: false,
-    },
-    View {
-        width: 1280,
-        height: 800,
-        is_dark: true,
-    },
+    View { width: 320, height: 640, is_dark: false },
+    View { width: 320, height: 640, is_dark: true },
+    View { width: 1280, height: 800, is_dark: false },
+    View { width: 1280, height: 800, is_dark: true },
 ];
 
 /// A page, the name of its pictures, what to do there, and what is true once it is done.
@@ -37,12 +21,7 @@ const SCENES: [(&str, &str, &str, &str); 3] = [
         "document.querySelector('#examples button').click()",
         "return document.documentElement.dataset.engine && document.getElementById('status').textContent.startsWith('Translated')",
     ),
-    (
-        "demo/",
-        "demo",
-        "",
-        "return document.documentElement.dataset.translation === 'original'",
-    ),
+    ("demo/", "demo", "", "return document.documentElement.dataset.translation === 'original'"),
     (
         "demo/",
         "demo-translated",
@@ -64,8 +43,7 @@ async fn main() -> Result<()> {
         for view in VIEWS {
             let scheme = if view.is_dark { "dark" } else { "light" };
             let path = folder.join(format!("{name}-{}-{scheme}.png", view.width));
-            fs::write(&path, browser.screenshot(view).await?)
-                .with_context(|| format!("writing {}", path.display()))?;
+            fs::write(&path, browser.screenshot(view).await?).with_context(|| format!("writing {}", path.display()))?;
             println!("{}", path.display());
         }
     }

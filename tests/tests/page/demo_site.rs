@@ -6,12 +6,7 @@ use traduko_tests::{Browser, Graphics, Site};
 
 use crate::visitor::{press_translate, wait_for_button, wait_until_translated};
 
-const PAGES: [&str; 4] = [
-    "demo/",
-    "demo/guide.html",
-    "demo/prices.html",
-    "demo/about.html",
-];
+const PAGES: [&str; 4] = ["demo/", "demo/guide.html", "demo/prices.html", "demo/about.html"];
 
 /// Keeps the page's elements outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced, and
 /// among them the blocks of prose that are the translator's to change.
@@ -57,59 +52,21 @@ async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
         let blocks = strings(&browser, BLOCKS).await?;
 
         press_translate(&mut browser).await?;
-        assert_eq!(
-            browser.script(SAME_ELEMENTS).await?,
-            Value::Bool(true),
-            "{page}: an element came, went or moved"
-        );
+        assert_eq!(browser.script(SAME_ELEMENTS).await?, Value::Bool(true), "{page}: an element came, went or moved");
         assert_eq!(strings(&browser, ATTRIBUTES).await?, attributes, "{page}");
         assert_eq!(strings(&browser, LEFT_ALONE).await?, left_alone, "{page}");
-        assert_eq!(
-            browser
-                .script("return document.documentElement.lang")
-                .await?,
-            "fr"
-        );
+        assert_eq!(browser.script("return document.documentElement.lang").await?, "fr");
         let translated = strings(&browser, BLOCKS).await?;
-        assert!(
-            translated.iter().all(|block| !block.is_empty()),
-            "{page}: a block lost all its words"
-        );
-        let changed = blocks
-            .iter()
-            .zip(&translated)
-            .filter(|(before, after)| before != after)
-            .count();
-        println!(
-            "{page}: {changed} of {} blocks changed; the first: {:?}",
-            blocks.len(),
-            translated.first()
-        );
+        assert!(translated.iter().all(|block| !block.is_empty()), "{page}: a block lost all its words");
+        let changed = blocks.iter().zip(&translated).filter(|(before, after)| before != after).count();
+        println!("{page}: {changed} of {} blocks changed; the first: {:?}", blocks.len(), translated.first());
         // A word may be the same in both languages, a page may not.
-        assert!(
-            changed * 10 >= blocks.len() * 8,
-            "{page}: {changed} of {} blocks changed",
-            blocks.len()
-        );
+        assert!(changed * 10 >= blocks.len() * 8, "{page}: {changed} of {} blocks changed", blocks.len());
 
         browser.element("translate-page").await?.click().await?;
-        browser
-            .wait(
-                10,
-                "return document.documentElement.dataset.translation === 'original'",
-            )
-            .await?;
-        assert_eq!(
-            strings(&browser, TEXTS).await?,
-            texts,
-            "{page}: the original did not come back"
-        );
-        assert_eq!(
-            browser
-                .script("return document.documentElement.lang")
-                .await?,
-            "en"
-        );
+        browser.wait(10, "return document.documentElement.dataset.translation === 'original'").await?;
+        assert_eq!(strings(&browser, TEXTS).await?, texts, "{page}: the original did not come back");
+        assert_eq!(browser.script("return document.documentElement.lang").await?, "en");
     }
     browser.finish().await
 }
@@ -120,22 +77,12 @@ async fn the_next_page_of_the_visit_opens_translated() -> Result<()> {
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url("demo/")).await?;
     press_translate(&mut browser).await?;
-    browser
-        .script("document.querySelector('main a[href=\"guide.html\"]').click()")
-        .await?;
-    browser
-        .wait(10, "return location.pathname.endsWith('guide.html')")
-        .await?;
+    browser.script("document.querySelector('main a[href=\"guide.html\"]').click()").await?;
+    browser.wait(10, "return location.pathname.endsWith('guide.html')").await?;
     wait_until_translated(&mut browser).await?;
-    let text = browser
-        .text("return document.querySelector('main').innerText")
-        .await?
-        .to_lowercase();
+    let text = browser.text("return document.querySelector('main').innerText").await?.to_lowercase();
     let french = ["le", "la", "les", "un", "une", "vous", "est", "et"];
-    let words = text
-        .split(|letter: char| !letter.is_alphabetic())
-        .filter(|word| french.contains(word))
-        .count();
+    let words = text.split(|letter: char| !letter.is_alphabetic()).filter(|word| french.contains(word)).count();
     assert!(words >= 10, "{words} common French words in:\n{text}");
     browser.finish().await
 }

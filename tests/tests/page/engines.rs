@@ -24,17 +24,11 @@ async fn without_webgpu_the_cpu_runs_and_the_page_says_why() -> Result<()> {
     let mut browser = Browser::start(Graphics::Without).await?;
     let (engine, reason, french) = visit(&mut browser, &site, "").await?;
     assert_eq!(engine, "cpu");
-    assert_eq!(
-        reason,
-        "Runs on CPU because WebGPU found no graphics adapter."
-    );
+    assert_eq!(reason, "Runs on CPU because WebGPU found no graphics adapter.");
 
     let (engine, reason, same) = visit(&mut browser, &site, "?engine=webgpu").await?;
     assert_eq!(engine, "cpu");
-    assert!(
-        reason.contains("WebGPU was asked for, but WebGPU found no graphics adapter"),
-        "{reason}"
-    );
+    assert!(reason.contains("WebGPU was asked for, but WebGPU found no graphics adapter"), "{reason}");
     assert_eq!(same, french);
     browser.finish().await
 }
@@ -49,10 +43,7 @@ async fn an_emulated_graphics_card_is_used_only_when_asked_for() -> Result<()> {
 
     let (engine, reason, on_gpu) = visit(&mut browser, &site, "?engine=webgpu").await?;
     assert_eq!(engine, "webgpu", "{reason}");
-    assert!(
-        reason.contains("WebGPU") && reason.contains("self-test"),
-        "{reason}"
-    );
+    assert!(reason.contains("WebGPU") && reason.contains("self-test"), "{reason}");
     // Far from a tie: the two engines differ only where two translations score the same to three digits.
     assert_eq!(on_gpu, on_cpu);
     browser.finish().await

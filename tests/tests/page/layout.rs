@@ -6,43 +6,22 @@ use traduko_tests::{Browser, Graphics, Site, View};
 
 use crate::visitor::{translate, wait_for_button, wait_for_engine, wait_until_translated};
 
-const PAGES: [&str; 5] = [
-    "",
-    "demo/",
-    "demo/guide.html",
-    "demo/prices.html",
-    "demo/about.html",
-];
+const PAGES: [&str; 5] = ["", "demo/", "demo/guide.html", "demo/prices.html", "demo/about.html"];
 
 #[tokio::test]
 async fn nothing_sticks_out_at_320_pixels() -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;
     for is_dark in [false, true] {
-        browser
-            .set_view(View {
-                width: 320,
-                height: 640,
-                is_dark,
-            })
-            .await?;
+        browser.set_view(View { width: 320, height: 640, is_dark }).await?;
         for page in PAGES {
             browser.open(&site.url(page)).await?;
             if page.is_empty() {
                 wait_for_engine(&mut browser).await?;
-                translate(
-                    &mut browser,
-                    "We are going to the cinema with our friends tomorrow evening.",
-                )
-                .await?;
+                translate(&mut browser, "We are going to the cinema with our friends tomorrow evening.").await?;
             }
-            let width = browser
-                .script("return document.documentElement.scrollWidth")
-                .await?;
-            assert!(
-                width.as_u64().is_some_and(|width| width <= 320),
-                "{page:?} is {width} pixels wide"
-            );
+            let width = browser.script("return document.documentElement.scrollWidth").await?;
+            assert!(width.as_u64().is_some_and(|width| width <= 320), "{page:?} is {width} pixels wide");
         }
     }
     browser.finish().await
@@ -66,21 +45,11 @@ async fn dark_mode_turns_light_on_dark() -> Result<()> {
         return [paper, paint(style(body).color)]";
     for page in ["", "demo/"] {
         for is_dark in [false, true] {
-            browser
-                .set_view(View {
-                    width: 1280,
-                    height: 800,
-                    is_dark,
-                })
-                .await?;
+            browser.set_view(View { width: 1280, height: 800, is_dark }).await?;
             browser.open(&site.url(page)).await?;
-            let (paper, ink): (f64, f64) =
-                serde_json::from_value(browser.script(lightness).await?)?;
+            let (paper, ink): (f64, f64) = serde_json::from_value(browser.script(lightness).await?)?;
             assert_eq!(paper < ink, is_dark, "{page:?}: paper {paper}, ink {ink}");
-            assert!(
-                (paper - ink).abs() > 0.5,
-                "{page:?}: paper {paper}, ink {ink}"
-            );
+            assert!((paper - ink).abs() > 0.5, "{page:?}: paper {paper}, ink {ink}");
         }
     }
     browser.finish().await
@@ -102,19 +71,10 @@ async fn the_keyboard_is_enough() -> Result<()> {
     assert_eq!(browser.text(focus).await?, "translate-page");
     let outline = "const style = getComputedStyle(document.activeElement);
                    return style.outlineStyle !== 'none' || style.boxShadow !== 'none'";
-    assert_eq!(
-        browser.script(outline).await?,
-        true,
-        "the focus cannot be seen"
-    );
+    assert_eq!(browser.script(outline).await?, true, "the focus cannot be seen");
     browser.press(Key::Enter).await?;
     wait_until_translated(&mut browser).await?;
     browser.press(Key::Enter).await?;
-    browser
-        .wait(
-            10,
-            "return document.documentElement.dataset.translation === 'original'",
-        )
-        .await?;
+    browser.wait(10, "return document.documentElement.dataset.translation === 'original'").await?;
     browser.finish().await
 }

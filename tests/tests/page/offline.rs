@@ -19,31 +19,18 @@ async fn the_model_is_downloaded_once_and_the_site_works_without_its_server() ->
     let status = browser.text(MODEL_STATUS).await?;
     assert!(status.contains("was downloaded"), "{status}");
     let online = translate(&mut browser, "I am looking for my keys.").await?;
-    browser
-        .wait(
-            START,
-            "return document.documentElement.dataset.offline === 'ready'",
-        )
-        .await?;
+    browser.wait(START, "return document.documentElement.dataset.offline === 'ready'").await?;
 
     browser.reload().await?;
     wait_for_engine(&mut browser).await?;
     let status = browser.text(MODEL_STATUS).await?;
     assert!(status.contains("cache"), "{status}");
-    browser
-        .wait(
-            START,
-            "return document.documentElement.dataset.offline === 'ready'",
-        )
-        .await?;
+    browser.wait(START, "return document.documentElement.dataset.offline === 'ready'").await?;
 
     site.stop();
     browser.reload().await?;
     wait_for_engine(&mut browser).await?;
-    assert_eq!(
-        translate(&mut browser, "I am looking for my keys.").await?,
-        online
-    );
+    assert_eq!(translate(&mut browser, "I am looking for my keys.").await?, online);
 
     browser.open(&site.url("demo/about.html")).await?;
     wait_for_button(&mut browser).await?;
@@ -60,13 +47,11 @@ fn the_service_worker_lists_every_file_of_the_site() -> Result<()> {
     let mut missing = Vec::new();
     let mut n_files = 0;
     while let Some(folder) = folders.pop() {
-        for entry in
-            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?
-        {
+        for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
             let path = entry?.path();
             let name = path.strip_prefix(&dist)?.to_string_lossy().into_owned();
-            // The worker that runs keeps the engine's and the model's files; a browser keeps sw.js itself.
-            if ["wasm", "models", "sw.js"].contains(&name.as_str()) {
+            // Pages keep the engine's and the model's files themselves, a browser keeps sw.js, and who measures is online.
+            if ["wasm", "models", "sw.js", "bench.html", "js/bench.js"].contains(&name.as_str()) {
                 continue;
             }
             if path.is_dir() {
@@ -74,11 +59,7 @@ fn the_service_worker_lists_every_file_of_the_site() -> Result<()> {
                 continue;
             }
             n_files += 1;
-            let address = if name == "index.html" {
-                "./"
-            } else {
-                name.trim_end_matches("index.html")
-            };
+            let address = if name == "index.html" { "./" } else { name.trim_end_matches("index.html") };
             if !list.contains(&format!("\"{address}\"")) {
                 missing.push(name);
             }

@@ -28,16 +28,10 @@ async fn lines_stay_lines_and_the_heat_map_shows_each_sentence() -> Result<()> {
     browser.open(&site.url("?engine=cpu")).await?;
     wait_for_engine(&mut browser).await?;
 
-    let french = translate(
-        &mut browser,
-        "It is cold today.\n\nWhere is the train station?",
-    )
-    .await?;
+    let french = translate(&mut browser, "It is cold today.\n\nWhere is the train station?").await?;
     assert_eq!(french.lines().count(), 3, "{french}");
     assert_eq!(french.lines().nth(1), Some(""), "{french}");
-    let sentences = browser
-        .script("return document.getElementById('attention-sentence').options.length")
-        .await?;
+    let sentences = browser.script("return document.getElementById('attention-sentence').options.length").await?;
     assert_eq!(sentences, 2);
     // The numbers of a row are shares of one whole, in percent, each rounded.
     let sums = "return [...document.querySelectorAll('#attention-table tbody tr')]
@@ -46,23 +40,13 @@ async fn lines_stay_lines_and_the_heat_map_shows_each_sentence() -> Result<()> {
     let sums = browser.script(sums).await?;
     let sums: Vec<f64> = serde_json::from_value(sums)?;
     // What a row lacks to 100 went to the end of the sentence, which has no column.
-    assert!(
-        sums.iter().all(|sum| (0.0..=105.0).contains(sum)),
-        "{sums:?}"
-    );
+    assert!(sums.iter().all(|sum| (0.0..=105.0).contains(sum)), "{sums:?}");
     assert!(sums.iter().any(|sum| *sum >= 50.0), "{sums:?}");
 
     let source = browser.element("source-text").await?;
     source.clear().await?;
     source.send_keys(" ").await?;
-    browser
-        .wait(
-            10,
-            "return document.getElementById('target-text').value === ''",
-        )
-        .await?;
-    browser
-        .wait(10, "return document.getElementById('attention').hidden")
-        .await?;
+    browser.wait(10, "return document.getElementById('target-text').value === ''").await?;
+    browser.wait(10, "return document.getElementById('attention').hidden").await?;
     browser.finish().await
 }
