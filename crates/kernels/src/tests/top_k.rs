@@ -1,0 +1,24 @@
+use burn::backend::Flex;
+
+use super::{floats, integers, noise, values};
+use crate::{Kernels, top_k};
+
+#[test]
+fn top_k_equals_the_plain_body() {
+    for (rows, cols, k) in [(1, 1, 1), (3, 7, 7), (5, 100, 1), (64, 33, 5)] {
+        let x = floats(noise(1, rows * cols), [rows, cols]);
+        let (fused, fused_columns) = Flex::top_k(x.clone(), k);
+        let (plain, plain_columns) = top_k::top_k(x, k);
+        assert_eq!(values(fused), values(plain), "{rows}x{cols}, {k}");
+        assert_eq!(integers(fused_columns), integers(plain_columns), "{rows}x{cols}, {k}");
+    }
+}
+
+#[test]
+fn equal_values_keep_the_lower_column() {
+    let x = floats(vec![1.0, 3.0, 3.0, 2.0, 3.0, -1e9, -1e9, -1e9, -1e9, 0.0], [2, 5]);
+    for (best, columns) in [Flex::top_k(x.clone(), 4), top_k::top_k(x, 4)] {
+        assert_eq!(values(best), [3.0, 3.0, 3.0, 2.0, 0.0, -1e9, -1e9, -1e9]);
+        assert_eq!(integers(columns), [1, 2, 4, 3, 4, 0, 1, 2]);
+    }
+}

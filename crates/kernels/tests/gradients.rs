@@ -1,0 +1,155 @@
+//! Gradients of the fused operations against finite differences.
+//!
+//! A four-point central difference leaves an error of the fourth order, so the step can be wide enough for f32.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use traduko_kernels::{
+    CellKind, CrossEntropy, Kernels, SequenceInput,
+    backend::{Autodiff, Flex},
+};
+
+type B = Autodiff<Flex>;
+
+const STEP: f32 = 0.02;
+/// Relative above 1. The difference itself rounds by about 1e-7 / STEP.
+const TOLERANCE: f64 = 3e-4;
+
+fn tensor<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<B, D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), &Default::default())
+}
+
+fn values<const D: usize>(x: Tensor<Flex, D>) -> Vec<f32> {
+    x.into_data().into_vec().expect("floats")
+}
+
+/// `len` numbers in -1..1, the same for the same seed.
+fn noise(seed: usize, len: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i + 17 * seed) as f32 * 12.9898).sin()).collect()
+}
+
+/// Fails where `gradient` is not the slope of `f` at `point`.
+fn check(what: &str, point: &[f32], gradient: &[f32], f: impl Fn(&[f32]) -> f64) {
+    assert_eq!(point.len(), gradient.len(), "{what}");
+    for (index, &found) in gradient.iter().enumerate() {
+        let at = |offset: f32| {
+            let mut moved = point.to_vec();
+            moved[index] += offset;
+            f(&moved)
+        };
+        let slope = (8.0 * (at(STEP) - at(-STEP)) - (at(2.0 * STEP) - at(-2.0 * STEP))) / (12.0 * f64::from(STEP));
+        let error = (f64::from(found) - slope).abs();
+        assert!(error <= TOLERANCE * slope.abs().max(1.0), "{what}[{index}]: gradient {found}, slope {slope}");
+    }
+}
+
+/// A sequence with its four inputs as flat slices: inputs, weight, bias, state.
+struct Case {
+    kind: CellKind,
+    time: usize,
+    batch: usize,
+    d: usize,
+    is_reversed: bool,
+    mask: Vec<f32>,
+}
+
+impl Case {
+    fn points(&self) -> [Vec<f32>; 4] {
+        let n_in = self.kind.n_gates() * self.d;
+        [
+            noise(1, self.time * self.batch * n_in),
+            noise(2, n_in * self.d),
+            noise(3, n_in),
+            noise(4, self.batch * self.kind.n_states() * self.d),
+        ]
+    }
+
+    fn input(&self, [inputs, weight, bias, state]: [&[f32]; 4]) -> SequenceInput<B> {
+        let &Self { kind, time, batch, d, is_reversed, ref mask } = self;
+        let n_in = kind.n_gates() * d;
+        SequenceInput {
+            kind,
+            inputs: tensor(inputs, [time, batch, n_in]).require_grad(),
+            weight: tensor(weight, [n_in, d]).require_grad(),
+            bias: tensor(bias, [n_in]).require_grad(),
+            state: tensor(state, [batch, kind.n_states() * d]).require_grad(),
+            mask: tensor(mask, [time, batch]),
+            is_reversed,
+        }
+    }
+
+    /// A weighted sum of all states, so that every state has its own gradient.
+    fn loss(&self, points: [&[f32]; 4]) -> f64 {
+        let states = values(B::sequence(self.input(points)).inner());
+        states.iter().zip(noise(5, states.len())).map(|(&x, w)| f64::from(x) * f64::from(w)).sum()
+    }
+}
+
+#[test]
+fn sequence() {
+    for kind in [CellKind::Lstm, CellKind::Gru] {
+        for (time, batch, d, is_reversed, mask) in [
+            (1, 1, 1, false, vec![1.0]),
+            (4, 2, 3, false, vec![1.0; 8]),
+            (4, 2, 3, true, vec![1.0; 8]),
+            (4, 3, 2, false, vec![1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
+            (4, 3, 2, true, vec![1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]),
+        ] {
+            let case = Case { kind, time, batch, d, is_reversed, mask };
+            let points = case.points();
+            let slices = || points.each_ref().map(Vec::as_slice);
+            let input = case.input(slices());
+            let states = B::sequence(input.clone());
+            let weights = tensor(&noise(5, states.shape().num_elements()), states.dims());
+            let gradients = (states * weights).sum().backward();
+            let found = [
+                values(input.inputs.grad(&gradients).expect("tracked")),
+                values(input.weight.grad(&gradients).expect("tracked")),
+                values(input.bias.grad(&gradients).expect("tracked")),
+                values(input.state.grad(&gradients).expect("tracked")),
+            ];
+            for (index, name) in ["inputs", "weight", "bias", "state"].into_iter().enumerate() {
+                let what = format!("{kind:?} {time}x{batch}x{d} reversed {is_reversed}: {name}");
+                check(&what, &points[index], &found[index], |moved| {
+                    let mut all = slices();
+                    all[index] = moved;
+                    case.loss(all)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn cross_entropy() {
+    let (tokens, vocab) = (4, 5);
+    let point: Vec<f32> = noise(6, tokens * vocab).into_iter().map(|x| 2.0 * x).collect();
+    for smoothing in [0.0, 0.1, 0.5] {
+        let input = |logits: Tensor<B, 2>| {
+            let targets: Tensor<B, 1, Int> = Tensor::from_data(TensorData::from([1i32, 0, 4, 2]), &Default::default());
+            CrossEntropy { logits, targets, weights: tensor(&[1.0, 0.0, 0.5, 1.0], [tokens]), smoothing }
+        };
+        let logits = tensor(&point, [tokens, vocab]).require_grad();
+        // Anything may come after the loss, so its gradient is not always 1.
+        let gradients = (B::cross_entropy(input(logits.clone())).narrow(0, 0, 1) * 0.7).backward();
+        let found = values(logits.grad(&gradients).expect("tracked"));
+        check(&format!("smoothing {smoothing}"), &point, &found, |moved| {
+            0.7 * f64::from(values(B::cross_entropy(input(tensor(moved, [tokens, vocab]))).inner())[0])
+        });
+    }
+}
+
+/// Constants stay out of the graph, and what is left still has its gradient.
+#[test]
+fn an_input_without_a_gradient_is_left_alone() {
+    let case = Case { kind: CellKind::Lstm, time: 3, batch: 2, d: 2, is_reversed: false, mask: vec![1.0; 6] };
+    let points = case.points();
+    let whole = case.input(points.each_ref().map(Vec::as_slice));
+    let weight = whole.weight.clone();
+    let all = B::sequence(whole.clone()).sum().backward();
+    let (inputs, state) = (Tensor::from_inner(whole.inputs.inner()), Tensor::from_inner(whole.state.inner()));
+    let constant = SequenceInput { inputs, state, ..whole };
+    let inputs = constant.inputs.clone();
+    let some = B::sequence(constant).sum().backward();
+    assert!(inputs.grad(&some).is_none());
+    assert_eq!(values(weight.grad(&some).expect("tracked")), values(weight.grad(&all).expect("tracked")));
+}
