@@ -7,7 +7,9 @@ use burn::{
     tensor::Tensor,
 };
 use traduko_kernels::backend::{Autodiff, Flex};
-use traduko_model::{AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
+use traduko_model::{
+    AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind,
+};
 
 use crate::Sharp;
 
@@ -38,7 +40,8 @@ fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
 
 fn loss_of(config: &ModelConfig, weights: &BTreeMap<String, NamedTensor>) -> f64 {
     let mut source = StoredWeights::new(weights.values().cloned());
-    let model: Seq2Seq<Flex> = Seq2Seq::build(config, &mut source, &Default::default()).expect("the network's own weights");
+    let model: Seq2Seq<Flex> =
+        Seq2Seq::build(config, &mut source, &Default::default()).expect("the network's own weights");
     let sums: Vec<f32> = loss(&model).into_data().into_vec().expect("floats");
     f64::from(sums[0])
 }
@@ -65,7 +68,11 @@ fn check(config: &ModelConfig) {
             let slope = (8.0 * (at(STEP) - at(-STEP)) - (at(2.0 * STEP) - at(-2.0 * STEP))) / (12.0 * f64::from(STEP));
             let error = (f64::from(gradient[index]) - slope).abs();
             // The loss is about 10, so its rounding alone makes 1e-6 / STEP.
-            assert!(error <= 1e-3 * slope.abs().max(1.0), "{config:?}\n{name}[{index}]: {} is not {slope}", gradient[index]);
+            assert!(
+                error <= 1e-3 * slope.abs().max(1.0),
+                "{config:?}\n{name}[{index}]: {} is not {slope}",
+                gradient[index]
+            );
         }
     }
 }

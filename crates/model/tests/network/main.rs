@@ -34,7 +34,8 @@ impl WeightSource for Sharp {
 }
 
 fn sharp(config: &ModelConfig, seed: u64) -> Seq2Seq<Flex> {
-    let Ok(model) = Seq2Seq::build(config, &mut Sharp { random: RandomWeights::new(seed), scale: 2.5 }, &Default::default());
+    let Ok(model) =
+        Seq2Seq::build(config, &mut Sharp { random: RandomWeights::new(seed), scale: 2.5 }, &Default::default());
     model
 }
 

@@ -5,7 +5,9 @@ use burn::tensor::{Tensor, backend::Backend};
 use pollster::block_on;
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use traduko_kernels::backend::Flex;
-use traduko_model::{AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search};
+use traduko_model::{
+    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search,
+};
 
 use crate::{sharp, small};
 
@@ -42,8 +44,10 @@ fn greedy(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], max_length: usi
     for length in 1..=max_length {
         let rows = log_probabilities(model, n_vocab, source, &tokens);
         let last = rows.last().expect("one row after the start mark");
-        let (best, log_probability) =
-            last.iter().enumerate().fold((0, f64::NEG_INFINITY), |best, (id, &x)| if x > best.1 { (id, x) } else { best });
+        let (best, log_probability) = last
+            .iter()
+            .enumerate()
+            .fold((0, f64::NEG_INFINITY), |best, (id, &x)| if x > best.1 { (id, x) } else { best });
         score += log_probability;
         if best == EOS as usize {
             return (tokens, score / length as f64);
@@ -123,7 +127,8 @@ fn all_targets(words: std::ops::Range<u32>, max_length: usize) -> Vec<Vec<u32>> 
     let mut all = vec![Vec::new()];
     let mut longest = all.clone();
     for _ in 0..max_length {
-        longest = longest.iter().flat_map(|prefix| words.clone().map(|word| [prefix.as_slice(), &[word]].concat())).collect();
+        longest =
+            longest.iter().flat_map(|prefix| words.clone().map(|word| [prefix.as_slice(), &[word]].concat())).collect();
         all.extend_from_slice(&longest);
     }
     all
@@ -160,7 +165,11 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
         let found = search(&model, &[source, vec![6]], &options).swap_remove(0);
         for (rank, (found, (tokens, score))) in found.iter().zip(&wanted).enumerate() {
             assert_eq!(&found.tokens, tokens, "kind {kind}, rank {rank}");
-            assert!((f64::from(found.score) - score).abs() < 1e-5, "kind {kind}, rank {rank}: {} and {score}", found.score);
+            assert!(
+                (f64::from(found.score) - score).abs() < 1e-5,
+                "kind {kind}, rank {rank}: {} and {score}",
+                found.score
+            );
         }
     }
 }
@@ -170,7 +179,8 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
 fn attention_covers_the_sentence() {
     let model = sharp(&network(0), 5);
     let options = SearchOptions { beam: 2, n_best: 2, max_length: 6, with_attention: true, ..SearchOptions::default() };
-    for (source, hypotheses) in [vec![4, 5, 6], vec![7]].iter().zip(search(&model, &[vec![4, 5, 6], vec![7]], &options)) {
+    for (source, hypotheses) in [vec![4, 5, 6], vec![7]].iter().zip(search(&model, &[vec![4, 5, 6], vec![7]], &options))
+    {
         for hypothesis in hypotheses {
             assert_eq!(hypothesis.attention.len(), (hypothesis.tokens.len() + 1).min(6));
             for row in hypothesis.attention {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, Init, Matrix, ModelConfig, RandomWeights, SearchOptions, Seq2Seq, StoredWeights,
-    TieKind, WeightSource, beam_search,
+    AttentionKind, AttentionPlace, CellKind, Init, Matrix, ModelConfig, RandomWeights, SearchOptions, Seq2Seq,
+    StoredWeights, TieKind, WeightSource, beam_search,
 };
 
 use crate::{Sharp, sharp, small};
@@ -14,7 +14,12 @@ use crate::{Sharp, sharp, small};
 fn networks() -> Vec<ModelConfig> {
     vec![
         small(9),
-        ModelConfig { cell: CellKind::Gru, attention: AttentionKind::Additive, tie_embeddings: TieKind::Target, ..small(9) },
+        ModelConfig {
+            cell: CellKind::Gru,
+            attention: AttentionKind::Additive,
+            tie_embeddings: TieKind::Target,
+            ..small(9)
+        },
         ModelConfig {
             attention_place: AttentionPlace::InputFeeding,
             tie_embeddings: TieKind::None,
@@ -36,7 +41,8 @@ fn saved_and_loaded_gives_the_same_logits() {
     for config in networks() {
         let model = sharp(&config, 4);
         let mut stored = StoredWeights::new(model.weights());
-        let loaded: Seq2Seq<Flex> = Seq2Seq::build(&config, &mut stored, &Default::default()).expect("the network's own weights");
+        let loaded: Seq2Seq<Flex> =
+            Seq2Seq::build(&config, &mut stored, &Default::default()).expect("the network's own weights");
         assert_eq!(stored.left_over().count(), 0, "{config:?}");
         assert_eq!(logits(&loaded), logits(&model), "{config:?}");
     }
@@ -95,7 +101,9 @@ impl WeightSource for Rounded {
         }
         if self.is_float {
             let rows = values.chunks_exact(cols).zip(&scales);
-            return Ok(Matrix::Float(rows.flat_map(|(row, scale)| row.iter().map(move |&v| f32::from(v) * scale)).collect()));
+            return Ok(Matrix::Float(
+                rows.flat_map(|(row, scale)| row.iter().map(move |&v| f32::from(v) * scale)).collect(),
+            ));
         }
         Ok(Matrix::Int8 { values, scales })
     }
@@ -120,7 +128,8 @@ fn int8_weights_give_nearly_the_same_logits() {
         let (wanted, found) = (logits(&floats), logits(&packed));
         let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
         let mean = wanted.iter().sum::<f32>() / wanted.len() as f32;
-        let error = norm(&mut wanted.iter().zip(&found).map(|(a, b)| a - b)) / norm(&mut wanted.iter().map(|x| x - mean));
+        let error =
+            norm(&mut wanted.iter().zip(&found).map(|(a, b)| a - b)) / norm(&mut wanted.iter().map(|x| x - mean));
         assert!(error < 0.05, "{config:?}: relative error {error}");
         assert!(error > 0.0, "int8 activations cannot be exact");
     }
@@ -134,7 +143,8 @@ fn int8_sentences_do_not_see_their_neighbours() {
         let sources = [vec![4, 5, 8], vec![6], vec![7, 7, 7, 7, 4]];
         let batch = pollster::block_on(beam_search(&packed, &sources, &options, &Default::default()));
         for (source, found) in sources.iter().zip(batch) {
-            let alone = pollster::block_on(beam_search(&packed, std::slice::from_ref(source), &options, &Default::default()));
+            let alone =
+                pollster::block_on(beam_search(&packed, std::slice::from_ref(source), &options, &Default::default()));
             assert_eq!(found[0].tokens, alone[0][0].tokens);
             assert!((found[0].score - alone[0][0].score).abs() < 1e-5);
         }

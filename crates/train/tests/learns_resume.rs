@@ -1,0 +1,137 @@
+//! A run that was stopped, or killed, goes on as if nothing had happened: the same losses, the same bits.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use traduko_train::{toy, train::Checkpoint};
+
+/// Dropout, clipping, smoothing and a learning rate that remembers validations: all that a resumed run must find again.
+const CONFIG: &str = r#"
+[data]
+dir = "data"
+
+[model]
+d_embedding = 8
+d_encoder = 8
+n_encoder_layers = 2
+d_decoder = 8
+n_decoder_layers = 2
+d_attention = 8
+max_source_length = 32
+
+[train]
+batch_tokens = 400
+learning_rate = 0.01
+warmup_steps = 5
+schedule = "plateau"
+plateau_patience = 0
+dropout = 0.3
+log_every = 1
+validate_every = 5
+checkpoint_every = 5
+"#;
+
+fn traduko(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_traduko"));
+    command.args(arguments.split(' ')).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &str) {
+    let status = traduko(folder, arguments).status().expect("the program starts");
+    assert!(status.success(), "traduko {arguments} ended with {status}");
+}
+
+/// A folder with prepared text and the configuration.
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).expect("written");
+    let pairs = toy::reverse_pairs(450, 2);
+    let column =
+        |of: fn(&(String, String)) -> &String| pairs[400..].iter().map(|pair| format!("{}\n", of(pair))).collect();
+    write("train.tsv", pairs[..400].iter().map(|(source, target)| format!("{source}\t{target}\n")).collect());
+    write("valid.source", column(|pair| &pair.0));
+    write("valid.target", column(|pair| &pair.1));
+    write("resume.toml", CONFIG.to_owned());
+    run(
+        folder.path(),
+        "prepare --tsv train.tsv --out data --vocab 480 --valid-source valid.source --valid-target valid.target",
+    );
+    folder
+}
+
+/// The newest lines of the log by step and kind, without the speed.
+fn log(run: &Path) -> BTreeMap<(u64, bool), serde_json::Value> {
+    let text = fs::read_to_string(run.join("log.jsonl")).expect("a log");
+    text.lines()
+        .map(|line| {
+            let mut record: serde_json::Value = serde_json::from_str(line).expect("a record a line");
+            let fields = record.as_object_mut().expect("an object");
+            let is_training = fields.remove("tokens_per_second").is_some();
+            ((fields["step"].as_u64().expect("a step"), is_training), record)
+        })
+        .collect()
+}
+
+fn last(run: &Path) -> Checkpoint {
+    let mut checkpoint = Checkpoint::read(&run.join("last.safetensors")).expect("a whole checkpoint");
+    checkpoint.summary.seconds = 0.0;
+    checkpoint
+}
+
+fn assert_same(found: &Checkpoint, wanted: &Checkpoint) {
+    let bits = |tensors: &[traduko_model::NamedTensor]| -> BTreeMap<String, Vec<u32>> {
+        tensors.iter().map(|t| (t.name.clone(), t.values.iter().map(|x| x.to_bits()).collect())).collect()
+    };
+    assert_eq!(found.summary, wanted.summary);
+    assert!(bits(&found.weights) == bits(&wanted.weights), "the weights differ");
+    assert!(bits(&found.moments) == bits(&wanted.moments), "the moments differ");
+    assert!(!found.moments.is_empty());
+}
+
+#[test]
+fn a_resumed_run_has_the_losses_of_an_uninterrupted_one() {
+    let folder = prepared();
+    let path = |name: &str| folder.path().join(name);
+    run(folder.path(), "train resume.toml --out whole --set train.max_steps=40");
+    run(folder.path(), "train resume.toml --out parts --set train.max_steps=20");
+    assert_eq!(last(&path("parts")).summary.step, 20);
+    run(folder.path(), "train resume.toml --out parts --set train.max_steps=40 --resume");
+    let (found, wanted) = (log(&path("parts")), log(&path("whole")));
+    assert_eq!(wanted.len(), 40 + 40 / 5);
+    assert_eq!(found, wanted);
+    assert!(last(&path("whole")).summary.epoch > 0, "the second half crosses into another pass over the text");
+    assert_same(&last(&path("parts")), &last(&path("whole")));
+}
+
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint() {
+    let folder = prepared();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let settings =
+        "--set train.checkpoint_every=1 --set train.schedule=inverse-sqrt --set train.validate_every=1000000";
+    let mut child =
+        traduko(folder.path(), &format!("train resume.toml --out killed {settings} --set train.max_steps=1000000"))
+            .spawn()
+            .expect("the program starts");
+    // A checkpoint is written after every step; each that can be seen is whole, also while the next is written.
+    let file = path("killed").join("last.safetensors");
+    let mut step = 0;
+    while step < 10 {
+        assert_eq!(child.try_wait().expect("asked"), None, "it ended by itself");
+        if file.exists() {
+            step = last(&path("killed")).summary.step;
+        }
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let steps = last(&path("killed")).summary.step + 5;
+    run(folder.path(), &format!("train resume.toml --out killed {settings} --set train.max_steps={steps} --resume"));
+    run(folder.path(), &format!("train resume.toml --out whole {settings} --set train.max_steps={steps}"));
+    assert_same(&last(&path("killed")), &last(&path("whole")));
+    assert_eq!(log(&path("killed")).get(&(steps, true)), log(&path("whole")).get(&(steps, true)));
+}
