@@ -32,10 +32,7 @@ impl Engine {
         let package = Package::from_files(take_files(&files)?)?;
         let device = backend::open().await;
         let translator = Translator::from_package(&package, &device)?;
-        Ok(Self {
-            translator,
-            is_cancelled: Cell::new(false),
-        })
+        Ok(Self { translator, is_cancelled: Cell::new(false) })
     }
 
     /// The engine's name, `cpu` or `webgpu`.
@@ -55,34 +52,19 @@ impl Engine {
         on_progress: Option<Function>,
     ) -> Result<JsValue, JsValue> {
         self.is_cancelled.set(false);
-        let options = match options.is_undefined() {
-            true => Options::default(),
-            false => serde_wasm_bindgen::from_value(options).map_err(js_error)?,
-        };
-        let plan = self
-            .translator
-            .plan(&texts, &options.into())
-            .map_err(js_error)?;
+        let options = Options::from_js(options)?;
+        let plan = self.translator.plan(&texts, &options).map_err(js_error)?;
         let mut batches = Vec::with_capacity(plan.n_batches());
         let mut done = 0;
         for batch in 0..plan.n_batches() {
-            batches.push(
-                self.translator
-                    .run_batch(&plan, batch)
-                    .await
-                    .map_err(js_error)?,
-            );
+            batches.push(self.translator.run_batch(&plan, batch).await.map_err(js_error)?);
             done += plan.batch_len(batch);
             self.report(on_progress.as_ref(), done, &plan).await?;
             if self.is_cancelled.get() {
                 return Err(abort_error(done, plan.n_sentences()));
             }
         }
-        let translations = self
-            .translator
-            .finish(&plan, batches)
-            .into_iter()
-            .map(Translation::from);
+        let translations = self.translator.finish(&plan, batches).into_iter().map(Translation::from);
         serde_wasm_bindgen::to_value(&translations.collect::<Vec<_>>()).map_err(js_error)
     }
 
@@ -94,21 +76,15 @@ impl Engine {
     /// Translates fixed sentences until at least `steps` target subwords were produced, and tells how many were.
     /// The caller holds the clock.
     pub async fn benchmark(&self, steps: u32) -> Result<u32, JsError> {
-        let plan = self
-            .translator
-            .plan(&[BENCHMARK_TEXT.to_owned()], &TranslateOptions::default())?;
+        let plan = self.translator.plan(&[BENCHMARK_TEXT.to_owned()], &TranslateOptions::default())?;
         let mut produced = 0;
         while produced < steps {
             for batch in 0..plan.n_batches() {
                 let finished = self.translator.run_batch(&plan, batch).await?;
                 let translations = self.translator.finish(&plan, [finished]);
-                let sentences = translations
-                    .iter()
-                    .flat_map(|translation| &translation.sentences);
+                let sentences = translations.iter().flat_map(|translation| &translation.sentences);
                 // The end mark is a step too, and keeps a model of few words from looping for ever.
-                produced += sentences
-                    .map(|sentence| sentence.target_pieces.len() as u32 + 1)
-                    .sum::<u32>();
+                produced += sentences.map(|sentence| sentence.target_pieces.len() as u32 + 1).sum::<u32>();
             }
         }
         Ok(produced)
@@ -116,12 +92,7 @@ impl Engine {
 }
 
 impl Engine {
-    async fn report(
-        &self,
-        on_progress: Option<&Function>,
-        done: usize,
-        plan: &Plan,
-    ) -> Result<(), JsValue> {
+    async fn report(&self, on_progress: Option<&Function>, done: usize, plan: &Plan) -> Result<(), JsValue> {
         let Some(on_progress) = on_progress else {
             return Ok(());
         };
@@ -137,17 +108,10 @@ impl Engine {
 fn take_files(files: &Map) -> Result<BTreeMap<String, Vec<u8>>, JsError> {
     let mut taken = BTreeMap::new();
     for entry in files.entries() {
-        let entry: js_sys::Array = entry
-            .map_err(|_| JsError::new("the map of files cannot be read"))?
-            .unchecked_into();
-        let name = entry
-            .get(0)
-            .as_string()
-            .ok_or_else(|| JsError::new("a file name is not a string"))?;
-        let bytes: Uint8Array = entry
-            .get(1)
-            .dyn_into()
-            .map_err(|_| JsError::new(&format!("{name}: expected a Uint8Array")))?;
+        let entry: js_sys::Array = entry.map_err(|_| JsError::new("the map of files cannot be read"))?.unchecked_into();
+        let name = entry.get(0).as_string().ok_or_else(|| JsError::new("a file name is not a string"))?;
+        let bytes: Uint8Array =
+            entry.get(1).dyn_into().map_err(|_| JsError::new(&format!("{name}: expected a Uint8Array")))?;
         taken.insert(name, bytes.to_vec());
     }
     files.clear();

@@ -34,40 +34,22 @@ pub async fn self_test() -> Result<(), JsError> {
 
 /// Values without a pattern that a transposed or shifted result could repeat, `-1.5..=1.5`.
 fn values(count: usize, seed: usize) -> Vec<f32> {
-    (0..count)
-        .map(|i| ((i * i * 7 + i * 13 + seed * 31) % 61) as f32 / 20.0 - 1.5)
-        .collect()
+    (0..count).map(|i| ((i * i * 7 + i * 13 + seed * 31) % 61) as f32 / 20.0 - 1.5).collect()
 }
 
 fn matrix(values: &[f32], cols: usize, device: &Device) -> Tensor<Active, 2> {
-    Tensor::from_data(
-        TensorData::new(values.to_vec(), [values.len() / cols, cols]),
-        device,
-    )
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len() / cols, cols]), device)
 }
 
 async fn compare<const D: usize>(found: Tensor<Active, D>, expected: &[f32]) -> Result<(), String> {
-    let data = found
-        .into_data_async()
-        .await
-        .map_err(|error| format!("{error:?}"))?;
-    let found: Vec<f32> = data
-        .convert::<f32>()
-        .to_vec()
-        .map_err(|error| format!("{error:?}"))?;
+    let data = found.into_data_async().await.map_err(|error| format!("{error:?}"))?;
+    let found: Vec<f32> = data.convert::<f32>().to_vec().map_err(|error| format!("{error:?}"))?;
     if found.len() != expected.len() {
-        return Err(format!(
-            "{} values, expected {}",
-            found.len(),
-            expected.len()
-        ));
+        return Err(format!("{} values, expected {}", found.len(), expected.len()));
     }
     let is_near = |(found, expected): (&f32, &f32)| (found - expected).abs() <= TOLERANCE;
     match found.iter().zip(expected).position(|pair| !is_near(pair)) {
-        Some(index) => Err(format!(
-            "value {index} is {}, expected {}",
-            found[index], expected[index]
-        )),
+        Some(index) => Err(format!("value {index} is {}, expected {}", found[index], expected[index])),
         None => Ok(()),
     }
 }
@@ -75,9 +57,7 @@ async fn compare<const D: usize>(found: Tensor<Active, D>, expected: &[f32]) -> 
 /// `[n, k]` times `[k, m]` by the definition.
 fn product(left: &[f32], right: &[f32], k: usize, m: usize) -> Vec<f32> {
     let cell = |row: &[f32], column: usize| (0..k).map(|i| row[i] * right[i * m + column]).sum();
-    left.chunks_exact(k)
-        .flat_map(|row| (0..m).map(move |column| cell(row, column)))
-        .collect()
+    left.chunks_exact(k).flat_map(|row| (0..m).map(move |column| cell(row, column))).collect()
 }
 
 async fn matmul(device: &Device) -> Result<(), String> {
@@ -102,11 +82,7 @@ async fn softmax_rows(device: &Device) -> Result<(), String> {
 async fn gather(device: &Device) -> Result<(), String> {
     let (input, cols, rows) = (values(9 * 11, 4), 11, [8, 0, 3, 3]);
     let ids = Tensor::<Active, 1, Int>::from_data(TensorData::from(rows), device);
-    let expected: Vec<f32> = rows
-        .iter()
-        .flat_map(|&row| &input[row as usize * cols..][..cols])
-        .copied()
-        .collect();
+    let expected: Vec<f32> = rows.iter().flat_map(|&row| &input[row as usize * cols..][..cols]).copied().collect();
     compare(matrix(&input, cols, device).select(0, ids), &expected).await
 }
 
@@ -127,10 +103,7 @@ async fn top_k(device: &Device) -> Result<(), String> {
 /// The scheme of `traduko_kernels::Int8Matrix`, one number at a time.
 async fn int8_linear(device: &Device) -> Result<(), String> {
     let (rows, cols) = (7, 48);
-    let weights: Vec<i8> = (0..rows * cols)
-        .map(|i| ((i * 37 + 11) % 255) as i8)
-        .map(|w| w.max(-127))
-        .collect();
+    let weights: Vec<i8> = (0..rows * cols).map(|i| ((i * 37 + 11) % 255) as i8).map(|w| w.max(-127)).collect();
     let scales: Vec<f32> = (1..=rows).map(|row| row as f32 / 1000.0).collect();
     // The shift keeps every value clear of the edge between two integers, where a rounding error would tell.
     let mut input: Vec<f32> = values(2 * cols, 6).into_iter().map(|x| x + 0.17).collect();
@@ -147,20 +120,13 @@ async fn int8_linear(device: &Device) -> Result<(), String> {
             let sum: f32 = x
                 .iter()
                 .zip(weights)
-                .map(|(x, &w)| {
-                    ((x * inverse + zero_point + 0.5).floor().clamp(0.0, 127.0) - zero_point)
-                        * f32::from(w)
-                })
+                .map(|(x, &w)| ((x * inverse + zero_point + 0.5).floor().clamp(0.0, 127.0) - zero_point) * f32::from(w))
                 .sum();
             expected.push(sum * scale / inverse);
         }
     }
     let weight = Int8Matrix::<Active>::new(weights, scales, rows, cols, device);
-    compare(
-        Active::int8_linear(matrix(&input, cols, device), &weight),
-        &expected,
-    )
-    .await
+    compare(Active::int8_linear(matrix(&input, cols, device), &weight), &expected).await
 }
 
 async fn lstm_step(device: &Device) -> Result<(), String> {

@@ -20,22 +20,10 @@ wasm_bindgen_test_configure!(run_in_browser);
 const SENTENCES: &str = include_str!("sentences.txt");
 const NATIVE: &str = include_str!("native.txt");
 const MODEL: [(&str, &[u8]); 4] = [
-    (
-        "manifest.json",
-        include_bytes!("../../../models/en-fr/manifest.json"),
-    ),
-    (
-        "config.json",
-        include_bytes!("../../../models/en-fr/config.json"),
-    ),
-    (
-        "tokenizer.json",
-        include_bytes!("../../../models/en-fr/tokenizer.json"),
-    ),
-    (
-        "model.safetensors",
-        include_bytes!("../../../models/en-fr/model.safetensors"),
-    ),
+    ("manifest.json", include_bytes!("../../../models/en-fr/manifest.json")),
+    ("config.json", include_bytes!("../../../models/en-fr/config.json")),
+    ("tokenizer.json", include_bytes!("../../../models/en-fr/tokenizer.json")),
+    ("model.safetensors", include_bytes!("../../../models/en-fr/model.safetensors")),
 ];
 
 /// Headless browsers run WebGPU in software, about a hundred times slower than the CPU engine.
@@ -66,10 +54,7 @@ fn files(model: &[(&str, &[u8])]) -> Map {
 }
 
 async fn load() -> Engine {
-    Engine::load(files(&MODEL))
-        .await
-        .map_err(JsValue::from)
-        .expect("the committed model loads")
+    Engine::load(files(&MODEL)).await.map_err(JsValue::from).expect("the committed model loads")
 }
 
 fn sentences(count: usize) -> Vec<String> {
@@ -80,20 +65,10 @@ fn sentences(count: usize) -> Vec<String> {
 
 /// What the native binary says to the sentence with this index, and its score.
 fn native(index: usize) -> (&'static str, f32) {
-    let line = NATIVE
-        .lines()
-        .nth(index)
-        .expect("native.txt has a line for every sentence");
+    let line = NATIVE.lines().nth(index).expect("native.txt has a line for every sentence");
     let mut parts = line.split(" ||| ");
-    assert_eq!(
-        parts.next(),
-        Some(index.to_string().as_str()),
-        "native.txt is out of step"
-    );
-    let (text, score) = (
-        parts.next().expect("a text"),
-        parts.next().expect("a score"),
-    );
+    assert_eq!(parts.next(), Some(index.to_string().as_str()), "native.txt is out of step");
+    let (text, score) = (parts.next().expect("a text"), parts.next().expect("a score"));
     (text, score.parse().expect("a number"))
 }
 
@@ -102,11 +77,7 @@ fn options(json: &str) -> JsValue {
 }
 
 fn message(error: JsValue) -> String {
-    error
-        .dyn_into::<Error>()
-        .expect("what is thrown is an Error")
-        .message()
-        .into()
+    error.dyn_into::<Error>().expect("what is thrown is an Error").message().into()
 }
 
 #[wasm_bindgen_test]
@@ -120,56 +91,31 @@ async fn the_numbers_are_right() {
 async fn says_what_the_native_binary_says() {
     let engine = load().await;
     let sources = sentences(SENTENCES_COMPARED);
-    let found = engine
-        .translate(
-            sources.clone(),
-            options(r#"{"with_attention": true}"#),
-            None,
-        )
-        .await;
-    let found: Vec<Translation> =
-        serde_wasm_bindgen::from_value(found.expect("translates")).expect("has the shape");
+    let found = engine.translate(sources.clone(), options(r#"{"with_attention": true}"#), None).await;
+    let found: Vec<Translation> = serde_wasm_bindgen::from_value(found.expect("translates")).expect("has the shape");
     assert_eq!(found.len(), sources.len());
 
     let (mut worst_score, mut n_different) = (0.0_f32, 0);
     for (index, (source, found)) in sources.iter().zip(&found).enumerate() {
         let (text, score) = native(index);
-        assert_eq!(
-            found.sentences.len(),
-            1,
-            "{source}: every line is one sentence"
-        );
+        assert_eq!(found.sentences.len(), 1, "{source}: every line is one sentence");
         let difference = (found.sentences[0].score - score).abs();
-        assert!(
-            difference < NEAR_TIE,
-            "{source}: score {}, natively {score}",
-            found.sentences[0].score
-        );
+        assert!(difference < NEAR_TIE, "{source}: score {}, natively {score}", found.sentences[0].score);
         worst_score = worst_score.max(difference);
         if found.text != text {
             n_different += 1;
             console_log!("{source}\n  here     {}\n  natively {text}", found.text);
         }
     }
-    console_log!(
-        "{} sentences, {n_different} differ, worst score difference {worst_score:.1e}",
-        sources.len()
-    );
-    assert!(
-        n_different * 100 <= sources.len(),
-        "{n_different} of {} sentences differ",
-        sources.len()
-    );
+    console_log!("{} sentences, {n_different} differ, worst score difference {worst_score:.1e}", sources.len());
+    assert!(n_different * 100 <= sources.len(), "{n_different} of {} sentences differ", sources.len());
 
     for sentence in found.iter().flat_map(|translation| &translation.sentences) {
         assert_eq!(sentence.attention.len(), sentence.target_pieces.len());
         for row in &sentence.attention {
             let total: f32 = row.iter().sum();
             assert_eq!(row.len(), sentence.source_pieces.len());
-            assert!(
-                row.iter().all(|weight| *weight >= 0.0) && total > 0.0 && total < 1.001,
-                "{row:?}"
-            );
+            assert!(row.iter().all(|weight| *weight >= 0.0) && total > 0.0 && total < 1.001, "{row:?}");
         }
     }
 }
@@ -185,23 +131,13 @@ async fn reports_progress_and_stops_when_told() {
     });
     let on_progress: Function = on_progress.into_js_value().unchecked_into();
     // Of different lengths, so that they cannot share one batch.
-    let texts = vec![
-        "Yes.".to_owned(),
-        SENTENCES.lines().take(3).collect::<Vec<_>>().join(", "),
-    ];
-    let error = engine
-        .translate(texts.clone(), options(r#"{"beam": 1}"#), Some(on_progress))
-        .await;
-    let error: Error = error
-        .expect_err("it was cancelled")
-        .dyn_into()
-        .expect("an Error");
+    let texts = vec!["Yes.".to_owned(), SENTENCES.lines().take(3).collect::<Vec<_>>().join(", ")];
+    let error = engine.translate(texts.clone(), options(r#"{"beam": 1}"#), Some(on_progress)).await;
+    let error: Error = error.expect_err("it was cancelled").dyn_into().expect("an Error");
     assert_eq!(error.name(), "AbortError");
     assert_eq!(*second.borrow(), [(1, 2)]);
 
-    let again = engine
-        .translate(texts, options(r#"{"beam": 1}"#), None)
-        .await;
+    let again = engine.translate(texts, options(r#"{"beam": 1}"#), None).await;
     assert!(again.is_ok(), "a cancelled engine serves the next request");
 }
 
@@ -212,26 +148,17 @@ async fn names_what_is_wrong() {
     let last = weights.len() - 1;
     weights[last] ^= 1;
     damaged[3].1 = &weights;
-    let cases = [
-        (&MODEL[..3], "model.safetensors"),
-        (&MODEL[1..], "manifest.json"),
-        (&damaged[..], "model.safetensors"),
-    ];
+    let cases =
+        [(&MODEL[..3], "model.safetensors"), (&MODEL[1..], "manifest.json"), (&damaged[..], "model.safetensors")];
     for (model, named) in cases {
-        let error = Engine::load(files(model))
-            .await
-            .err()
-            .expect("a broken package is refused");
+        let error = Engine::load(files(model)).await.err().expect("a broken package is refused");
         let message = message(error.into());
         assert!(message.contains(named), "{message}");
     }
 
     let engine = load().await;
     for (json, named) in [(r#"{"beams": 3}"#, "beams"), (r#"{"beam": 0}"#, "beam")] {
-        let error = engine
-            .translate(sentences(1), options(json), None)
-            .await
-            .expect_err("a wrong option is refused");
+        let error = engine.translate(sentences(1), options(json), None).await.expect_err("a wrong option is refused");
         let message = message(error);
         assert!(message.contains(named), "{message}");
     }
@@ -239,11 +166,6 @@ async fn names_what_is_wrong() {
 
 #[wasm_bindgen_test]
 async fn counts_the_steps_to_time() {
-    let produced = load()
-        .await
-        .benchmark(3)
-        .await
-        .map_err(JsValue::from)
-        .expect("runs");
+    let produced = load().await.benchmark(3).await.map_err(JsValue::from).expect("runs");
     assert!((3..10_000).contains(&produced), "{produced}");
 }
