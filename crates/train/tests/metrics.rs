@@ -21,9 +21,7 @@
 //! ```
 
 use serde::Deserialize;
-use traduko_train::metrics::{
-    BleuOptions, BleuTokenizer, corpus_bleu, corpus_bleu_with, corpus_chrf,
-};
+use traduko_train::metrics::{BleuOptions, BleuTokenizer, corpus_bleu, corpus_bleu_with, corpus_chrf};
 
 #[derive(Deserialize)]
 struct Case {
@@ -43,12 +41,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn bleu_equals_sacrebleu_to_the_last_digit() {
     for case in cases() {
-        assert_eq!(
-            corpus_bleu(&case.hyps, &case.refs).to_string(),
-            case.bleu,
-            "{}",
-            case.name
-        );
+        assert_eq!(corpus_bleu(&case.hyps, &case.refs).to_string(), case.bleu, "{}", case.name);
     }
 }
 
@@ -56,35 +49,17 @@ fn bleu_equals_sacrebleu_to_the_last_digit() {
 fn bleu_without_case_or_tokenizer_equals_sacrebleu() {
     for case in cases() {
         let with = |lowercase, tokenizer| {
-            let options = BleuOptions {
-                lowercase,
-                tokenizer,
-            };
+            let options = BleuOptions { lowercase, tokenizer };
             corpus_bleu_with(&case.hyps, &case.refs, options).to_string()
         };
-        assert_eq!(
-            with(true, BleuTokenizer::V13a),
-            case.bleu_lc,
-            "{}",
-            case.name
-        );
-        assert_eq!(
-            with(false, BleuTokenizer::None),
-            case.bleu_none,
-            "{}",
-            case.name
-        );
+        assert_eq!(with(true, BleuTokenizer::V13a), case.bleu_lc, "{}", case.name);
+        assert_eq!(with(false, BleuTokenizer::None), case.bleu_none, "{}", case.name);
     }
 }
 
 #[test]
 fn chrf_equals_sacrebleu_to_the_last_digit() {
     for case in cases() {
-        assert_eq!(
-            corpus_chrf(&case.hyps, &case.refs).to_string(),
-            case.chrf,
-            "{}",
-            case.name
-        );
+        assert_eq!(corpus_chrf(&case.hyps, &case.refs).to_string(), case.chrf, "{}", case.name);
     }
 }

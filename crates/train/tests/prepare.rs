@@ -29,11 +29,7 @@ impl Folder {
         text.push_str("date\t\tvide\n");
         text.push_str("date\tone\tun deux trois quatre cinq six sept huit neuf dix\n");
         text.push_str(&format!("date\t{}\t{}\n", "a ".repeat(40), "b ".repeat(40)));
-        fs::write(
-            folder.path("toy.tsv.zst"),
-            zstd::encode_all(text.as_bytes(), 1).unwrap(),
-        )
-        .unwrap();
+        fs::write(folder.path("toy.tsv.zst"), zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
         folder
     }
 
@@ -43,58 +39,34 @@ impl Folder {
 
     /// Runs `prepare ARGUMENTS`, where `@name` stands for a path in this folder.
     fn prepare(&self, arguments: &str) -> anyhow::Result<Summary> {
-        let words = arguments
-            .split(' ')
-            .map(|word| match word.strip_prefix('@') {
-                Some(name) => self.path(name).into_os_string(),
-                None => word.into(),
-            });
+        let words = arguments.split(' ').map(|word| match word.strip_prefix('@') {
+            Some(name) => self.path(name).into_os_string(),
+            None => word.into(),
+        });
         run(Cli::try_parse_from(std::iter::once("prepare".into()).chain(words))?.prepare)
     }
 }
 
 fn decoded(folder: &Path, set: &str) -> Vec<(String, String)> {
-    let tokenizer =
-        SubwordTokenizer::from_json(&fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
+    let tokenizer = SubwordTokenizer::from_json(&fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
     let set = Dataset::read(&folder.join(set)).unwrap();
     (0..set.len())
-        .map(|i| {
-            (
-                tokenizer.decode(set.source(i)).unwrap(),
-                tokenizer.decode(set.target(i)).unwrap(),
-            )
-        })
+        .map(|i| (tokenizer.decode(set.source(i)).unwrap(), tokenizer.decode(set.target(i)).unwrap()))
         .collect()
 }
 
 #[test]
 fn all_pairs_arrive_and_bad_ones_are_counted() {
     let folder = Folder::new();
-    let summary = folder
-        .prepare("--tsv @toy.tsv.zst --out @data --vocab 700 --max-words 30")
-        .unwrap();
-    assert_eq!(
-        (summary.read, summary.kept, summary.train_pairs),
-        (403, 400, 400)
-    );
-    let dropped: Vec<_> = summary
-        .dropped
-        .iter()
-        .map(|(reason, count)| (reason.as_str(), *count))
-        .collect();
-    assert_eq!(
-        dropped,
-        [("empty side", 1), ("length ratio", 1), ("too long", 1)]
-    );
+    let summary = folder.prepare("--tsv @toy.tsv.zst --out @data --vocab 700 --max-words 30").unwrap();
+    assert_eq!((summary.read, summary.kept, summary.train_pairs), (403, 400, 400));
+    let dropped: Vec<_> = summary.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
+    assert_eq!(dropped, [("empty side", 1), ("length ratio", 1), ("too long", 1)]);
     let pairs = decoded(&folder.path("data"), "train.ids");
     let (source, target) = toy::pairs(400, 1).swap_remove(123);
-    assert_eq!(
-        pairs[123],
-        (format!("123: {source}"), format!("123: {target}"))
-    );
+    assert_eq!(pairs[123], (format!("123: {source}"), format!("123: {target}")));
     let record: serde_json::Value =
-        serde_json::from_slice(&fs::read(folder.path("data").join("prepare.json")).unwrap())
-            .unwrap();
+        serde_json::from_slice(&fs::read(folder.path("data").join("prepare.json")).unwrap()).unwrap();
     assert_eq!(record["summary"]["train_pairs"], 400);
     assert_eq!(record["arguments"]["vocab"], 700);
 }
@@ -102,15 +74,11 @@ fn all_pairs_arrive_and_bad_ones_are_counted() {
 #[test]
 fn tags_are_weighed_and_left_out() {
     let folder = Folder::new();
-    let summary = folder
-        .prepare("--tsv @toy.tsv.zst --out @a --vocab 700 --weights date=2 *=0.5")
-        .unwrap();
+    let summary = folder.prepare("--tsv @toy.tsv.zst --out @a --vocab 700 --weights date=2 *=0.5").unwrap();
     assert_eq!(summary.tags["date"].pairs, 202);
     let numbers = summary.tags["number"].pairs;
     assert!((110..=190).contains(&numbers), "{numbers} of 300 at 0.5");
-    let summary = folder
-        .prepare("--tsv @toy.tsv.zst --out @b --vocab 700 --exclude date")
-        .unwrap();
+    let summary = folder.prepare("--tsv @toy.tsv.zst --out @b --vocab 700 --exclude date").unwrap();
     assert_eq!(summary.tags.keys().collect::<Vec<_>>(), ["number"]);
 }
 
@@ -137,17 +105,10 @@ fn moses_files_and_validation_files_are_read() {
                      --valid-target @valid.fr --valid-lines 50";
     let summary = folder.prepare(arguments).unwrap();
     assert_eq!((summary.read, summary.valid_pairs), (200, 50));
-    let shared = summary
-        .dropped
-        .get("in the validation set")
-        .copied()
-        .unwrap_or(0);
+    let shared = summary.dropped.get("in the validation set").copied().unwrap_or(0);
     let twice = summary.dropped.get("duplicate").copied().unwrap_or(0);
     assert_eq!(summary.train_pairs, 200 - shared - twice);
-    assert_eq!(
-        decoded(&folder.path("data"), "valid.ids"),
-        toy::pairs(200, 2)[..50]
-    );
+    assert_eq!(decoded(&folder.path("data"), "valid.ids"), toy::pairs(200, 2)[..50]);
 }
 
 #[test]
@@ -156,28 +117,14 @@ fn the_same_arguments_give_the_same_pairs_and_a_tokenizer_is_reused() {
     let common = "--tsv @toy.tsv.zst --vocab 700 --weights *=0.7 --hold-out number=10";
     folder.prepare(&format!("{common} --out @a")).unwrap();
     folder.prepare(&format!("{common} --out @again")).unwrap();
-    folder
-        .prepare(&format!(
-            "{common} --out @reused --tokenizer @a/tokenizer.json"
-        ))
-        .unwrap();
+    folder.prepare(&format!("{common} --out @reused --tokenizer @a/tokenizer.json")).unwrap();
     for name in ["tokenizer.json", "train.ids", "valid.ids"] {
         let read = |run: &str| fs::read(folder.path(run).join(name)).unwrap();
         assert!(read("a") == read("again"), "{name} differs");
-        assert!(
-            read("a") == read("reused"),
-            "{name} differs with a given tokenizer"
-        );
+        assert!(read("a") == read("reused"), "{name} differs with a given tokenizer");
     }
-    folder
-        .prepare(&format!(
-            "{common} --out @c --tokenizer @a/tokenizer.json --seed 2"
-        ))
-        .unwrap();
-    assert_ne!(
-        decoded(&folder.path("c"), "train.ids"),
-        decoded(&folder.path("a"), "train.ids")
-    );
+    folder.prepare(&format!("{common} --out @c --tokenizer @a/tokenizer.json --seed 2")).unwrap();
+    assert_ne!(decoded(&folder.path("c"), "train.ids"), decoded(&folder.path("a"), "train.ids"));
 }
 
 #[test]
@@ -188,21 +135,12 @@ fn bad_input_is_named() {
     let message = error("--tsv @bad.tsv --out @data");
     assert!(message.contains("bad.tsv:2: found 1 columns"), "{message}");
     let message = error("--tsv @none.tsv --out @data");
-    assert!(
-        message.contains("opening") && message.contains("none.tsv"),
-        "{message}"
-    );
+    assert!(message.contains("opening") && message.contains("none.tsv"), "{message}");
     assert!(error("--out @data").starts_with("nothing to read"));
     let message = error("--tsv @toy.tsv.zst --out @data --exclude dates");
-    assert_eq!(
-        message,
-        "no pair has the tag \"dates\" (the corpus has date, number)"
-    );
+    assert_eq!(message, "no pair has the tag \"dates\" (the corpus has date, number)");
     let message = error("--tsv @toy.tsv.zst --out @data --hold-out date=1000");
-    assert!(
-        message.contains("only 101 pairs have that tag"),
-        "{message}"
-    );
+    assert!(message.contains("only 101 pairs have that tag"), "{message}");
     assert!(error("--tsv @toy.tsv.zst --out @data --weights date").contains("wanted TAG=FACTOR"));
     assert!(error("--tsv @toy.tsv.zst --out @data --vocab 10").contains("too small"));
     fs::write(folder.path("bad.json"), "{}").unwrap();
