@@ -103,7 +103,12 @@ impl<B: Kernels> Decoder<B> {
 
     /// One step from the embeddings `[batch, d_embedding]` of the previous tokens: the vector for the output table
     /// `[batch, d_embedding]`, the attention weights `[batch, source]`, and the next state.
-    pub fn step(&self, embedded: Tensor<B, 2>, state: DecoderState<B>, keys: &Keys<B>) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
+    pub fn step(
+        &self,
+        embedded: Tensor<B, 2>,
+        state: DecoderState<B>,
+        keys: &Keys<B>,
+    ) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
         self.step_with_dropout(embedded, state, keys, None)
     }
 

@@ -52,8 +52,22 @@ impl<B: Kernels> Layer<B> {
             }
         };
         Ok(Self {
-            input: Projection::build_with(&format!("{name}.input"), [n_gates, d_input], init, Some(bias), source, device)?,
-            recurrent: Projection::build_with(&format!("{name}.recurrent"), [n_gates, d_hidden], init, None, source, device)?,
+            input: Projection::build_with(
+                &format!("{name}.input"),
+                [n_gates, d_input],
+                init,
+                Some(bias),
+                source,
+                device,
+            )?,
+            recurrent: Projection::build_with(
+                &format!("{name}.recurrent"),
+                [n_gates, d_hidden],
+                init,
+                None,
+                source,
+                device,
+            )?,
             recurrent_bias,
             is_gru: kind == CellKind::Gru,
             d_hidden,
@@ -90,12 +104,19 @@ impl<B: Kernels> Layer<B> {
 
     /// A whole sequence `x` `[time, batch, d_input]` from `state`; `mask` is `[time, batch]`, 1 for a real step.
     /// Gives every state, `[time, batch, n_states * d_hidden]`.
-    pub fn sequence(&self, x: Tensor<B, 3>, state: Tensor<B, 2>, mask: &Tensor<B, 2>, is_reversed: bool) -> Tensor<B, 3> {
+    pub fn sequence(
+        &self,
+        x: Tensor<B, 3>,
+        state: Tensor<B, 2>,
+        mask: &Tensor<B, 2>,
+        is_reversed: bool,
+    ) -> Tensor<B, 3> {
         let inputs = self.input.forward_3d(x);
         if let Some(weight) = &self.recurrent.weight {
             let device = inputs.device();
             let n_gates = inputs.dims()[2];
-            let bias = self.recurrent_bias.as_ref().map_or_else(|| Tensor::zeros([n_gates], &device), |bias| bias.val());
+            let bias =
+                self.recurrent_bias.as_ref().map_or_else(|| Tensor::zeros([n_gates], &device), |bias| bias.val());
             return B::sequence(SequenceInput {
                 kind: self.kind(),
                 inputs,

@@ -122,7 +122,8 @@ pub async fn beam_search<B: Kernels>(
         finished: Tensor::zeros([rows, 1], device),
         lengths: Tensor::zeros([rows, 1], device),
     };
-    let bias: Vec<f32> = (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
+    let bias: Vec<f32> =
+        (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
     let bias = floats::<B, 2>(bias, [1, model.n_vocab], device);
     let offsets = ints::<B>((0..batch).map(|b| (b * beam) as i32).collect(), device).unsqueeze_dim::<2>(1);
 
