@@ -49,7 +49,7 @@ const BATCH_SENTENCES: usize = 8;
 impl From<Options> for TranslateOptions {
     fn from(options: Options) -> Self {
         let Options { beam, length_penalty, n_best, with_attention, unknown: _ } = options;
-        Self { beam, length_penalty, n_best, with_attention, batch_sentences: BATCH_SENTENCES, ..Self::default() }
+        Self { beam, length_penalty, n_best, with_attention, batch_sentences: BATCH_SENTENCES }
     }
 }
 
