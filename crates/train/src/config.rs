@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use traduko_model::ModelConfig;
+use traduko_model::{Dropouts, ModelConfig};
 
 /// A whole experiment. Every key has a default but `data.dir`; unknown keys are errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,8 +66,18 @@ pub struct OptimisationConfig {
     pub clip_norm: f64,
     /// Label smoothing.
     pub label_smoothing: f64,
-    /// Share of embeddings and of what passes between layers that is dropped.
+    /// Share of what passes between layers that is dropped, each number apart.
     pub dropout: f64,
+    /// Share of embedded tokens that is dropped, each number apart.
+    pub embedding_dropout: f64,
+    /// Share of hidden states that is dropped on their way to the next step, the same at every step.
+    pub recurrent_dropout: f64,
+    /// Share of the attention vector that is dropped on its way to the output table.
+    pub output_dropout: f64,
+    /// Share of source tokens that are dropped whole.
+    pub source_word_dropout: f64,
+    /// Share of the target tokens the decoder reads that are dropped whole.
+    pub target_word_dropout: f64,
     /// Adam's first decay.
     pub beta_1: f64,
     /// Adam's second decay.
@@ -99,6 +109,11 @@ impl Default for OptimisationConfig {
             clip_norm: 1.0,
             label_smoothing: 0.1,
             dropout: 0.1,
+            embedding_dropout: 0.1,
+            recurrent_dropout: 0.0,
+            output_dropout: 0.1,
+            source_word_dropout: 0.0,
+            target_word_dropout: 0.0,
             beta_1: 0.9,
             beta_2: 0.98,
             epsilon: 1e-8,
@@ -106,6 +121,20 @@ impl Default for OptimisationConfig {
             log_every: 50,
             validate_every: 500,
             checkpoint_every: 500,
+        }
+    }
+}
+
+impl OptimisationConfig {
+    /// What is dropped while training.
+    pub fn dropouts(&self) -> Dropouts {
+        Dropouts {
+            embedding: self.embedding_dropout,
+            layers: self.dropout,
+            recurrent: self.recurrent_dropout,
+            output: self.output_dropout,
+            source_words: self.source_word_dropout,
+            target_words: self.target_word_dropout,
         }
     }
 }
@@ -154,6 +183,11 @@ impl TrainConfig {
             ("plateau_factor", train.plateau_factor, 0.0, 1.0),
             ("label_smoothing", train.label_smoothing, 0.0, 0.99),
             ("dropout", train.dropout, 0.0, 0.99),
+            ("embedding_dropout", train.embedding_dropout, 0.0, 0.99),
+            ("recurrent_dropout", train.recurrent_dropout, 0.0, 0.99),
+            ("output_dropout", train.output_dropout, 0.0, 0.99),
+            ("source_word_dropout", train.source_word_dropout, 0.0, 0.99),
+            ("target_word_dropout", train.target_word_dropout, 0.0, 0.99),
             ("clip_norm", train.clip_norm, 0.0, 1e9),
             ("beta_1", train.beta_1, 0.0, 0.999_999),
             ("beta_2", train.beta_2, 0.0, 0.999_999),

@@ -35,7 +35,10 @@ impl ModuleVisitor<B> for Collect<'_> {
 fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
     let sources = [vec![4, 5, 6], vec![6]];
     let targets = [vec![5], vec![4, 4, 6]];
-    model.loss(&sources, &targets, 0.1, &Default::default())
+    // The decoder reads two source tokens for one of these targets, and one token leads two of them.
+    let alignments: [&[(u16, u16)]; 2] = [&[(0, 0), (0, 2)], &[(1, 0), (2, 0)]];
+    let losses = model.loss(&sources, &targets, Some(&alignments), 0.1, &Default::default());
+    losses.cross_entropy.narrow(0, 0, 1) + losses.alignment.expect("alignments were given") * 0.5
 }
 
 fn loss_of(config: &ModelConfig, weights: &BTreeMap<String, NamedTensor>) -> f64 {
@@ -49,7 +52,7 @@ fn loss_of(config: &ModelConfig, weights: &BTreeMap<String, NamedTensor>) -> f64
 fn check(config: &ModelConfig) {
     let mut source = Sharp { random: RandomWeights::new(3), scale: 1.0 };
     let Ok(model) = Seq2Seq::<B>::build(config, &mut source, &Default::default());
-    let gradients = loss(&model).narrow(0, 0, 1).backward();
+    let gradients = loss(&model).backward();
     let mut collect = Collect { gradients: &gradients, found: Vec::new() };
     model.visit(&mut collect);
     let names: Vec<String> = model.parameter_names().into_iter().map(|(name, _)| name).collect();
@@ -114,5 +117,34 @@ fn every_way_to_tie_embeddings() {
             n_decoder_layers: 1,
             ..tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop)
         });
+    }
+}
+
+#[test]
+fn every_kind_of_stack() {
+    let plain = tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop);
+    let wide = ModelConfig { d_embedding: 4, d_encoder: 2, d_decoder: 4, d_attention: 4, ..plain };
+    for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Ssru] {
+        check(&ModelConfig { cell, is_residual: true, ..wide.clone() });
+        let d_encoder = 4;
+        check(&ModelConfig { cell, is_layer_normalized: true, d_encoder, ..wide.clone() });
+        let attention_place = AttentionPlace::InputFeeding;
+        check(&ModelConfig {
+            cell,
+            is_layer_normalized: true,
+            is_residual: true,
+            d_encoder,
+            attention_place,
+            ..wide.clone()
+        });
+    }
+}
+
+#[test]
+fn several_heads() {
+    for attention in [AttentionKind::Additive, AttentionKind::General] {
+        for place in [AttentionPlace::OnTop, AttentionPlace::InputFeeding] {
+            check(&ModelConfig { n_attention_heads: 2, d_attention: 6, ..tiny(CellKind::Gru, attention, place) });
+        }
     }
 }

@@ -161,7 +161,7 @@ where
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
     let settings = &config.train;
     let mut model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
-    model = model.with_dropout(settings.dropout);
+    model = model.with_dropout(settings.dropouts());
     let mut optimizer = match &checkpoint {
         Some(checkpoint) => Optimizer::restore(&model, checkpoint.moments_by_name(), device),
         None => Optimizer::new(),
@@ -197,7 +197,7 @@ where
         summary.step += 1;
         // Dropout depends on the step alone, so a resumed run draws what an uninterrupted one would have drawn.
         B::seed(device, settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step);
-        let loss = model.loss(&sources, &targets, settings.label_smoothing as f32, device);
+        let loss = model.loss(&sources, &targets, None, settings.label_smoothing as f32, device).cross_entropy;
         let sums: Vec<f32> = loss.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32");
         if !sums[0].is_finite() {
             bail!("step {}: the loss is {}; lower train.learning_rate and resume", summary.step, sums[0]);
@@ -282,7 +282,8 @@ where
     for batch in valid.batches(config.train.batch_tokens, 0, 0) {
         let (sources, targets) = gather(valid, &batch);
         let sums: Vec<f32> = network
-            .loss(&sources, &targets, 0.0, device)
+            .loss(&sources, &targets, None, 0.0, device)
+            .cross_entropy
             .into_data()
             .convert::<f32>()
             .into_vec()
