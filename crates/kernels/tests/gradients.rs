@@ -59,13 +59,23 @@ struct Case {
 impl Case {
     fn points(&self) -> [Vec<f32>; 5] {
         let n_in = self.kind.n_gates() * self.d;
-        [
+        let mut points = [
             noise(1, self.time * self.batch * n_in),
             noise(2, n_in * self.d),
             noise(3, n_in),
             noise(7, n_in).into_iter().map(|x| 1.0 + 0.5 * x).collect(),
             noise(4, self.batch * self.kind.n_states() * self.d),
-        ]
+        ];
+        if self.kind == CellKind::Ssru {
+            // relu bends at zero, so cells and candidates of one unit share a sign and keep away from it.
+            for values in [0, 4] {
+                for (index, x) in points[values].iter_mut().enumerate() {
+                    let sign = if index % self.d == 0 { 1.0 } else { -1.0 };
+                    *x = sign * (0.3 + x.abs());
+                }
+            }
+        }
+        points
     }
 
     fn input(&self, [inputs, weight, bias, gain, state]: [&[f32]; 5]) -> SequenceInput<B> {

@@ -48,6 +48,8 @@ pub struct OptimisationConfig {
     pub seed: u64,
     /// Most target tokens in a batch, padding included.
     pub batch_tokens: usize,
+    /// Batches whose gradients are added up for one step.
+    pub accumulate: usize,
     /// Steps to train.
     pub max_steps: u64,
     /// The highest learning rate.
@@ -84,8 +86,14 @@ pub struct OptimisationConfig {
     pub beta_2: f64,
     /// Adam's epsilon.
     pub epsilon: f64,
-    /// Decoupled weight decay.
+    /// Decoupled weight decay (AdamW: Loshchilov & Hutter, 2019).
     pub weight_decay: f64,
+    /// Decay of the moving average of the weights that is validated and kept; 0 keeps the weights themselves.
+    pub ema_decay: f64,
+    /// Weight of the alignment loss on the first attention head; above 0 it needs the file of `traduko align`.
+    pub alignment_weight: f64,
+    /// Steps over which the learning rate rises again where a run goes on from weights alone.
+    pub restart_warmup_steps: u64,
     /// Steps between two lines of the log.
     pub log_every: u64,
     /// Steps between two validations.
@@ -99,6 +107,7 @@ impl Default for OptimisationConfig {
         Self {
             seed: 1,
             batch_tokens: 2000,
+            accumulate: 1,
             max_steps: 20_000,
             learning_rate: 1e-3,
             warmup_steps: 400,
@@ -118,6 +127,9 @@ impl Default for OptimisationConfig {
             beta_2: 0.98,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            ema_decay: 0.0,
+            alignment_weight: 0.0,
+            restart_warmup_steps: 100,
             log_every: 50,
             validate_every: 500,
             checkpoint_every: 500,
@@ -193,6 +205,8 @@ impl TrainConfig {
             ("beta_2", train.beta_2, 0.0, 0.999_999),
             ("epsilon", train.epsilon, 0.0, 1.0),
             ("weight_decay", train.weight_decay, 0.0, 10.0),
+            ("ema_decay", train.ema_decay, 0.0, 0.999_999),
+            ("alignment_weight", train.alignment_weight, 0.0, 100.0),
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {
@@ -201,6 +215,7 @@ impl TrainConfig {
         }
         let counts = [
             ("batch_tokens", train.batch_tokens as u64),
+            ("accumulate", train.accumulate as u64),
             ("max_steps", train.max_steps),
             ("log_every", train.log_every),
             ("validate_every", train.validate_every),
