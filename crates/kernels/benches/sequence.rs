@@ -28,8 +28,8 @@ fn layer(criterion: &mut Criterion) {
     let zeros = || Tensor::zeros([4 * D], &Default::default());
     let mask = Tensor::ones([TIME, BATCH], &Default::default());
     let forward = || {
-        let inputs = x.clone().matmul(input.clone().transpose()) + bias.clone().unsqueeze_dim::<2>(0);
-        let states = B::sequence(SequenceInput {
+        let inputs = B::affine(x.clone(), input.clone(), Some(bias.clone()));
+        B::sequence(SequenceInput {
             kind: CellKind::Lstm,
             inputs: inputs.reshape([TIME, BATCH, 4 * D]),
             weight: recurrent.clone(),
@@ -39,8 +39,7 @@ fn layer(criterion: &mut Criterion) {
             gain: None,
             dropout: None,
             is_reversed: false,
-        });
-        states.narrow(2, 0, D)
+        })
     };
     let mut group = criterion.benchmark_group("lstm 512/512, 64 x 25");
     group.sample_size(20);

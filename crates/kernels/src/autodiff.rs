@@ -52,6 +52,25 @@ impl<B: Kernels> Backward<B, 5> for SequenceBackward {
 }
 
 #[derive(Debug)]
+struct AffineBackward;
+
+impl<B: Kernels> Backward<B, 3> for AffineBackward {
+    type State = (Tensor<B, 2>, Tensor<B, 2>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let (x, weight) = ops.state;
+        let (d_x, d_weight, d_bias) = B::affine_backward(grad, x, weight);
+        let values = [primitive(d_x), primitive(d_weight), primitive(d_bias)];
+        for (parent, value) in ops.parents.into_iter().zip(values) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
 struct LayerNormBackward;
 
 impl<B: Kernels> Backward<B, 2> for LayerNormBackward {
@@ -80,8 +99,7 @@ impl<B: Kernels> Backward<B, 1> for CrossEntropyBackward {
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad: Tensor<B, 1> = tensor(grads.consume::<B>(&ops.node));
         if let [Some(node)] = ops.parents {
-            let scale = grad.narrow(0, 0, 1).unsqueeze_dim::<2>(1); // [1, 1]
-            grads.register::<B>(node.id, primitive(ops.state * scale));
+            grads.register::<B>(node.id, primitive(B::cross_entropy_backward(ops.state, grad.narrow(0, 0, 1))));
         }
     }
 }
@@ -134,12 +152,28 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         let output = match SequenceBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let tape = B::sequence_forward(&plain);
-                let states = primitive(tape.states.clone());
-                prep.finish((plain, tape), states)
+                let hidden = primitive(tape.hidden.clone());
+                prep.finish((plain, tape), hidden)
             }
             OpsKind::UnTracked(prep) => prep.finish(primitive(B::sequence(plain))),
         };
         tensor(output)
+    }
+
+    fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
+        // Where there is no bias a constant stands in its place, which no gradient is registered for.
+        let constant = || Tensor::<Self, 1>::zeros([1], &x.device());
+        let nodes = [
+            x.clone().into_primitive().tensor().node,
+            weight.clone().into_primitive().tensor().node,
+            bias.clone().unwrap_or_else(constant).into_primitive().tensor().node,
+        ];
+        let (x, weight) = (inner(&x), inner(&weight));
+        let result = primitive(B::affine(x.clone(), weight.clone(), bias.as_ref().map(inner)));
+        tensor(match AffineBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, weight), result),
+            OpsKind::UnTracked(prep) => prep.finish(result),
+        })
     }
 
     fn gate_norm(x: Tensor<Self, 2>, gain: Tensor<Self, 1>, groups: usize) -> Tensor<Self, 2> {

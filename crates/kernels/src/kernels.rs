@@ -43,10 +43,10 @@ pub trait Kernels: Backend {
         cells::step(kind, inputs, recurrent, &state).state
     }
 
-    /// A whole recurrent sequence; differentiable on an autodiff backend. The result holds every state,
-    /// `[time, batch, n_states * d_hidden]`.
+    /// A whole recurrent sequence; differentiable on an autodiff backend. The result holds every hidden state,
+    /// `[time, batch, d_hidden]`.
     fn sequence(input: SequenceInput<Self>) -> Tensor<Self, 3> {
-        Self::sequence_forward(&input).states
+        Self::sequence_forward(&input).hidden
     }
 
     /// As [`Self::sequence`], and besides what [`Self::sequence_backward`] needs.
@@ -54,13 +54,34 @@ pub trait Kernels: Backend {
         sequence::forward(input)
     }
 
-    /// Gradients of a sequence from `grad`, the gradient of every state, and what the forward pass gave.
+    /// Gradients of a sequence from `grad`, the gradient of every hidden state `[time, batch, d_hidden]`, and what the
+    /// forward pass gave.
     fn sequence_backward(
         input: &SequenceInput<Self>,
         tape: SequenceTape<Self>,
         grad: Tensor<Self, 3>,
     ) -> SequenceGradients<Self> {
         sequence::backward(input, tape, grad)
+    }
+
+    /// `x weight^T + bias`, `x` `[n, k]`, `weight` `[m, k]` and `bias` `[m]`, to `[n, m]`; differentiable on an autodiff
+    /// backend.
+    fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
+        let product = x.matmul(weight.transpose());
+        match bias {
+            Some(bias) => product + bias.unsqueeze_dim::<2>(0),
+            None => product,
+        }
+    }
+
+    /// Gradients of [`Self::affine`] with respect to input, weight and bias from `grad` `[n, m]`.
+    fn affine_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Tensor<Self, 1>) {
+        let bias = grad.clone().sum_dim(0).squeeze_dim(0);
+        (grad.clone().matmul(weight), grad.transpose().matmul(x), bias)
     }
 
     /// Layer normalisation of `x` `[rows, groups * d]`, each group of `d` columns apart, times `gain` `[groups * d]`;
@@ -99,6 +120,11 @@ pub trait Kernels: Backend {
     /// The two sums and the gradient of the first with respect to the logits, `[tokens, vocab]`.
     fn cross_entropy_with_gradient(input: CrossEntropy<Self>) -> (Tensor<Self, 1>, Tensor<Self, 2>) {
         loss::cross_entropy(input)
+    }
+
+    /// The gradient of the logits where the sum's own gradient is `grad` `[1]`.
+    fn cross_entropy_backward(gradient: Tensor<Self, 2>, grad: Tensor<Self, 1>) -> Tensor<Self, 2> {
+        gradient * grad.unsqueeze_dim::<2>(1)
     }
 
     /// One Adam step on flattened tensors `[n]`: the new values and both moments.

@@ -19,6 +19,7 @@ mod int8;
 mod kernels;
 mod layer_norm;
 mod loss;
+mod memory;
 mod sequence;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
@@ -30,6 +31,7 @@ pub use int8::Int8Matrix;
 pub use kernels::Kernels;
 pub use layer_norm::Normalized;
 pub use loss::CrossEntropy;
+pub use memory::keep_freed_memory;
 pub use sequence::{SequenceGradients, SequenceInput, SequenceTape};
 
 /// The backends the trait is implemented for, so that leaf crates name them in one place.

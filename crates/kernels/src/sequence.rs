@@ -34,15 +34,17 @@ pub struct SequenceInput<B: Backend> {
     /// What the hidden state is multiplied by on its way into the recurrent product, the same at every step: 0 or
     /// `1 / (1 - rate)` (variational dropout: Gal & Ghahramani, 2016), `[batch, d_hidden]`.
     pub dropout: Option<Tensor<B, 2>>,
-    /// Whether time runs backwards; states stay at their own place in time.
+    /// Whether time runs backwards; hidden states stay at their own place in time.
     pub is_reversed: bool,
 }
 
 /// What the forward pass leaves for the backward pass.
 #[derive(Clone, Debug)]
 pub struct SequenceTape<B: Backend> {
-    /// Every state, `[time, batch, n_states * d_hidden]`.
-    pub states: Tensor<B, 3>,
+    /// Every hidden state, `[time, batch, d_hidden]`.
+    pub hidden: Tensor<B, 3>,
+    /// Every cell, `[time, batch, d_hidden]`, where the kind has one.
+    pub cells: Option<Tensor<B, 3>>,
     /// Gates after their activations, `[time, batch, n_activated * d_hidden]`.
     pub gates: Tensor<B, 3>,
     /// Where there is a gain: the recurrent product without mean and variance, `[time, batch, n_gates * d_hidden]`,
@@ -85,13 +87,13 @@ pub(crate) fn forward<B: Backend>(input: &SequenceInput<B>) -> SequenceTape<B> {
     let weight = input.weight.clone().transpose();
     let bias = input.bias.clone().unsqueeze_dim::<2>(0);
     let mut state = input.state.clone();
-    let (mut states, mut gates) = (vec![None; time], vec![None; time]);
+    let d_hidden = state.dims()[1] / kind.n_states();
+    let (mut hidden, mut cells, mut gates) = (vec![None; time], vec![None; time], vec![None; time]);
     let (mut normalized, mut factors) = (vec![None; time], vec![None; time]);
     for t in order(time, input.is_reversed) {
         let inputs = at(&input.inputs, t);
         let recurrent = if kind.is_recurrent() {
-            let hidden = dropped(input, part(&state, 0, state.dims()[1] / kind.n_states()));
-            let mut product = hidden.matmul(weight.clone());
+            let mut product = dropped(input, part(&state, 0, d_hidden)).matmul(weight.clone());
             if let Some(gain) = &input.gain {
                 let result = normalize(product, kind.n_gates());
                 (normalized[t], factors[t]) = (Some(result.values.clone()), Some(result.factors));
@@ -104,12 +106,14 @@ pub(crate) fn forward<B: Backend>(input: &SequenceInput<B>) -> SequenceTape<B> {
         let activated = step(kind, inputs, recurrent, &state);
         let mask = input.mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
         state = select(mask, activated.state, state);
-        states[t] = Some(state.clone());
+        hidden[t] = Some(part(&state, 0, d_hidden));
+        cells[t] = (kind.n_states() > 1).then(|| part(&state, 1, d_hidden));
         gates[t] = Some(Tensor::cat(activated.gates, 1));
     }
     let has_gain = input.gain.is_some() && kind.is_recurrent();
     SequenceTape {
-        states: stack(states),
+        hidden: stack(hidden),
+        cells: (kind.n_states() > 1).then(|| stack(cells)),
         gates: stack(gates),
         normalized: has_gain.then(|| [stack(normalized), stack(factors)]),
     }
@@ -187,22 +191,33 @@ fn step_backward<B: Backend>(
     }
 }
 
+/// A gradient of hidden states as one of whole states.
+fn widened<B: Backend>(hidden: Tensor<B, 2>, n_states: usize) -> Tensor<B, 2> {
+    match n_states {
+        1 => hidden,
+        _ => Tensor::cat(vec![hidden.clone(), hidden.zeros_like()], 1),
+    }
+}
+
 pub(crate) fn backward<B: Backend>(
     input: &SequenceInput<B>,
     tape: SequenceTape<B>,
     grad: Tensor<B, 3>,
 ) -> SequenceGradients<B> {
     let kind = input.kind;
-    let SequenceTape { states, gates, normalized } = tape;
-    let [time, batch, width] = states.dims();
-    let d_hidden = width / kind.n_states();
+    let SequenceTape { hidden, cells, gates, normalized } = tape;
+    let [time, batch, d_hidden] = hidden.dims();
+    let state_at = |t| match &cells {
+        Some(cells) => Tensor::cat(vec![at(&hidden, t), at(cells, t)], 1),
+        None => at(&hidden, t),
+    };
     let mut carry = input.state.zeros_like();
     let (mut grad_inputs, mut grad_recurrent) = (vec![None; time], vec![None; time]);
     let (mut grad_product, mut hidden_before) = (vec![None; time], vec![None; time]);
     let order = order(time, input.is_reversed);
     for (index, &t) in order.iter().enumerate().rev() {
-        let before = if index == 0 { input.state.clone() } else { at(&states, order[index - 1]) };
-        let total = at(&grad, t) + carry;
+        let before = if index == 0 { input.state.clone() } else { state_at(order[index - 1]) };
+        let total = widened(at(&grad, t), kind.n_states()) + carry;
         let mask = input.mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
         let skipped = total.clone() * (-mask.clone() + 1.0);
         let step = step_backward(kind, &at(&gates, t), &before, total * mask);
@@ -219,11 +234,7 @@ pub(crate) fn backward<B: Backend>(
             _ => step.recurrent.clone(),
         };
         let through = dropped(input, d_product.clone().matmul(input.weight.clone())); // [batch, d_hidden]
-        carry = carry
-            + match kind.n_states() {
-                1 => through,
-                _ => Tensor::cat(vec![through.clone(), through.zeros_like()], 1),
-            };
+        carry = carry + widened(through, kind.n_states());
         grad_recurrent[t] = Some(step.recurrent);
         grad_product[t] = Some(d_product);
         hidden_before[t] = Some(dropped(input, part(&before, 0, d_hidden)));

@@ -177,6 +177,33 @@ fn cross_entropy() {
 }
 
 #[test]
+fn affine() {
+    let [n, k, m] = [3, 4, 5];
+    let points = [noise(1, n * k), noise(2, m * k), noise(3, m)];
+    let run = |points: [&[f32]; 3]| {
+        let [x, weight, bias] = points;
+        let x = tensor(x, [n, k]).require_grad();
+        let (weight, bias) = (tensor(weight, [m, k]).require_grad(), tensor(bias, [m]).require_grad());
+        let y = B::affine(x.clone(), weight.clone(), Some(bias.clone()));
+        (x, weight, bias, (y * tensor(&noise(4, n * m), [n, m])).sum())
+    };
+    let (x, weight, bias, sum) = run(points.each_ref().map(Vec::as_slice));
+    let gradients = sum.backward();
+    let found = [
+        values(x.grad(&gradients).expect("tracked")),
+        values(weight.grad(&gradients).expect("tracked")),
+        values(bias.grad(&gradients).expect("tracked")),
+    ];
+    for (index, name) in ["input", "weight", "bias"].into_iter().enumerate() {
+        check(name, TOLERANCE, &points[index], &found[index], |moved| {
+            let mut all = points.each_ref().map(Vec::as_slice);
+            all[index] = moved;
+            f64::from(values(run(all).3.inner())[0])
+        });
+    }
+}
+
+#[test]
 fn gate_norm() {
     let (rows, groups, d) = (3, 2, 4);
     let points = [noise(1, rows * groups * d), noise(2, groups * d)];

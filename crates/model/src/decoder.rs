@@ -129,8 +129,8 @@ impl<B: Kernels> Decoder<B> {
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
             let input = if index > 0 { drop(x.clone(), layers) } else { x.clone() };
             let next = layer.step(input, state, recurrent.get(index).and_then(Option::as_ref));
-            let output = layer.hidden(next.clone().unsqueeze_dim(0));
-            x = if self.is_residual { residual(x.unsqueeze_dim(0), output) } else { output }.squeeze_dim(0);
+            let output = layer.hidden(next.clone());
+            x = if self.is_residual { residual(x, output) } else { output };
             states.push(next);
         }
         let (output, weights) = self.attend(x.unsqueeze_dim(1), keys);
@@ -168,7 +168,7 @@ impl<B: Kernels> Decoder<B> {
         let mut x = embedded;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
             let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
-            let output = layer.hidden(layer.sequence(input, state, mask, false, dropouts.recurrent));
+            let output = layer.sequence(input, state, mask, false, dropouts.recurrent);
             x = if self.is_residual { residual(x, output) } else { output };
         }
         self.attend(x.swap_dims(0, 1), keys)

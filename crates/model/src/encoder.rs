@@ -69,8 +69,7 @@ impl<B: Kernels> Encoder<B> {
             let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
             let run = |layer: &Layer<B>, is_reversed: bool| {
                 let start = layer.zero_state(batch, &device);
-                let states = layer.sequence(input.clone(), start, &mask, is_reversed, dropouts.recurrent);
-                layer.hidden(states)
+                layer.sequence(input.clone(), start, &mask, is_reversed, dropouts.recurrent)
             };
             let forward = run(&layer.forward, false);
             // Padding hands states on, so the forward state at the end is that of each sentence's last token.
@@ -90,6 +89,6 @@ impl<B: Kernels> Encoder<B> {
 }
 
 /// What a residual layer gives: its input added to its output where both are equally wide (He et al., 2016).
-pub(crate) fn residual<B: Kernels>(input: Tensor<B, 3>, output: Tensor<B, 3>) -> Tensor<B, 3> {
-    if input.dims()[2] == output.dims()[2] { input + output } else { output }
+pub(crate) fn residual<B: Kernels, const D: usize>(input: Tensor<B, D>, output: Tensor<B, D>) -> Tensor<B, D> {
+    if input.dims()[D - 1] == output.dims()[D - 1] { input + output } else { output }
 }

@@ -85,9 +85,9 @@ impl<B: Kernels> Layer<B> {
         Tensor::zeros([batch, self.kind.n_states() * self.d_hidden], device)
     }
 
-    /// The hidden part of states, `[a, b, d_hidden]`.
-    pub fn hidden(&self, states: Tensor<B, 3>) -> Tensor<B, 3> {
-        states.narrow(2, 0, self.d_hidden)
+    /// The hidden part of a state, `[batch, d_hidden]`.
+    pub fn hidden(&self, state: Tensor<B, 2>) -> Tensor<B, 2> {
+        state.narrow(1, 0, self.d_hidden)
     }
 
     /// The input's part of all gates, `[rows, d_input]` to `[rows, n_gates * d_hidden]`.
@@ -131,8 +131,7 @@ impl<B: Kernels> Layer<B> {
     }
 
     /// A whole sequence `x` `[time, batch, d_input]` from `state`; `mask` is `[time, batch]`, 1 for a real step; the
-    /// share `dropout` of hidden states is dropped between steps. Gives every state,
-    /// `[time, batch, n_states * d_hidden]`.
+    /// share `dropout` of hidden states is dropped between steps. Gives every hidden state, `[time, batch, d_hidden]`.
     pub fn sequence(
         &self,
         x: Tensor<B, 3>,
@@ -172,7 +171,7 @@ impl<B: Kernels> Layer<B> {
             let next = self.step_with(inputs.clone().narrow(0, t, 1).squeeze_dim(0), state.clone(), None);
             let mask = mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
             state = state.clone() + mask * (next - state);
-            states[t] = Some(state.clone());
+            states[t] = Some(self.hidden(state.clone()));
         }
         Tensor::stack(states.into_iter().flatten().collect(), 0)
     }

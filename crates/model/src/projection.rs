@@ -68,13 +68,16 @@ impl<B: Kernels> Projection<B> {
 
     /// `[batch, cols]` to `[batch, rows]`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.add_bias(self.product(x))
+        match &self.weight {
+            Some(weight) => B::affine(x, weight.val(), self.bias.as_ref().map(|bias| bias.val())),
+            None => self.add_bias(self.product(x)),
+        }
     }
 
     /// [`Self::forward`] without its bias.
     pub fn product(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         match (&self.weight, &self.packed) {
-            (Some(weight), _) => x.matmul(weight.val().transpose()),
+            (Some(weight), _) => B::affine(x, weight.val(), None),
             (None, Some(packed)) => B::int8_linear(x, packed),
             (None, None) => unreachable!("a projection is built with weights of one kind"),
         }

@@ -68,6 +68,7 @@ struct Speed {
 /// # Errors
 /// Bad configuration, or a device that is not there.
 pub fn run(args: BenchArgs) -> anyhow::Result<()> {
+    traduko_kernels::keep_freed_memory();
     ensure!(args.steps > 0, "--steps 0: nothing to measure, give at least 1");
     ensure!(
         args.source_length > 0 && args.target_length > 0,

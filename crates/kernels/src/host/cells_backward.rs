@@ -11,18 +11,7 @@ fn lstm_row_backward(gates: &mut [f32], cell_before: &[f32], grad: &[f32], carry
     let (forget, rest) = rest.split_at_mut(d);
     let (candidate, output) = rest.split_at_mut(d);
     let (carry_hidden, carry_cell) = carry.split_at_mut(d);
-    lstm_units_backward(
-        input,
-        forget,
-        candidate,
-        output,
-        cell_before,
-        &grad[..d],
-        &grad[d..],
-        carry_hidden,
-        carry_cell,
-        mask,
-    );
+    lstm_units_backward(input, forget, candidate, output, cell_before, grad, carry_hidden, carry_cell, mask);
 }
 
 /// Each slice is a parameter of its own for the reason given at `lstm_units`.
@@ -35,18 +24,17 @@ fn lstm_units_backward(
     output: &mut [f32],
     cell_before: &[f32],
     grad_hidden: &[f32],
-    grad_cell: &[f32],
     carry_hidden: &mut [f32],
     carry_cell: &mut [f32],
     mask: f32,
 ) {
     let d = input.len();
     let (forget, candidate, output) = (&mut forget[..d], &mut candidate[..d], &mut output[..d]);
-    let (cell_before, grad_hidden, grad_cell) = (&cell_before[..d], &grad_hidden[..d], &grad_cell[..d]);
+    let (cell_before, grad_hidden) = (&cell_before[..d], &grad_hidden[..d]);
     let (carry_hidden, carry_cell) = (&mut carry_hidden[..d], &mut carry_cell[..d]);
     for j in 0..d {
         let (i, f, g, o) = (input[j], forget[j], candidate[j], output[j]);
-        let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], grad_cell[j] + carry_cell[j]);
+        let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], carry_cell[j]);
         let tanh_cell = tanh(f * cell_before[j] + i * g);
         let (live_h, live_c) = (mask * d_h, mask * d_c);
         let d_cell = live_c + live_h * o * (1.0 - tanh_cell * tanh_cell);
@@ -62,11 +50,11 @@ fn lstm_units_backward(
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn lstm_rows(gates: &mut [f32], before: &[f32], grad: &[f32], carry: &mut [f32], mask: &[f32], d: usize) {
     for (row, mask) in mask.iter().enumerate() {
-        let state = row * 2 * d..(row + 1) * 2 * d;
+        let (hidden, state) = (row * d..(row + 1) * d, row * 2 * d..(row + 1) * 2 * d);
         lstm_row_backward(
             &mut gates[row * 4 * d..(row + 1) * 4 * d],
-            &before[state.start + d..state.end],
-            &grad[state.clone()],
+            &before[hidden.clone()],
+            &grad[hidden],
             &mut carry[state],
             *mask,
         );
@@ -113,18 +101,17 @@ fn ssru_units_backward(
     candidate: &mut [f32],
     cell_before: &[f32],
     grad_hidden: &[f32],
-    grad_cell: &[f32],
     carry_hidden: &mut [f32],
     carry_cell: &mut [f32],
     mask: f32,
 ) {
     let d = forget.len();
     let (candidate, cell_before) = (&mut candidate[..d], &cell_before[..d]);
-    let (grad_hidden, grad_cell) = (&grad_hidden[..d], &grad_cell[..d]);
+    let grad_hidden = &grad_hidden[..d];
     let (carry_hidden, carry_cell) = (&mut carry_hidden[..d], &mut carry_cell[..d]);
     for j in 0..d {
         let (f, x) = (forget[j], candidate[j]);
-        let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], grad_cell[j] + carry_cell[j]);
+        let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], carry_cell[j]);
         let change = cell_before[j] - x;
         let (live_h, live_c) = (mask * d_h, mask * d_c);
         let d_cell = live_c + if x + f * change > 0.0 { live_h } else { 0.0 };
@@ -138,11 +125,10 @@ fn ssru_units_backward(
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn ssru_rows(gates: &mut [f32], before: &[f32], grad: &[f32], carry: &mut [f32], mask: &[f32], d: usize) {
     for (row, mask) in mask.iter().enumerate() {
-        let state = row * 2 * d..(row + 1) * 2 * d;
-        let (forget, candidate) = gates[row * 2 * d..(row + 1) * 2 * d].split_at_mut(d);
-        let (grad_hidden, grad_cell) = grad[state.clone()].split_at(d);
-        let cell_before = &before[state.start + d..state.end];
+        let (hidden, state) = (row * d..(row + 1) * d, row * 2 * d..(row + 1) * 2 * d);
+        let (forget, candidate) = gates[state.clone()].split_at_mut(d);
         let (carry_hidden, carry_cell) = carry[state].split_at_mut(d);
-        ssru_units_backward(forget, candidate, cell_before, grad_hidden, grad_cell, carry_hidden, carry_cell, *mask);
+        let (before, grad) = (&before[hidden.clone()], &grad[hidden]);
+        ssru_units_backward(forget, candidate, before, grad, carry_hidden, carry_cell, *mask);
     }
 }

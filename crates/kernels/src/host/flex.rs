@@ -8,7 +8,7 @@ use burn::{
     tensor::{DType, Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{adam, cells, dropout, int8, layer_norm, loss, sequence, top_k};
+use super::{adam, cells, dropout, int8, layer_norm, linear, loss, sequence, top_k};
 use crate::{
     AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceGradients, SequenceInput, SequenceTape,
 };
@@ -115,7 +115,8 @@ impl Kernels for Flex {
         let steps = |values, width| tensor(values, [time, batch, width]);
         let has_gain = !tape.normalized.is_empty();
         SequenceTape {
-            states: steps(tape.states, kind.n_states() * d),
+            hidden: steps(tape.hidden, d),
+            cells: (!tape.cells.is_empty()).then(|| steps(tape.cells, d)),
             gates: steps(tape.gates, kind.n_activated() * d),
             normalized: has_gain
                 .then(|| [steps(tape.normalized, kind.n_gates() * d), steps(tape.factors, kind.n_gates())]),
@@ -130,7 +131,8 @@ impl Kernels for Flex {
         let sequence::Shape { kind, time, batch, d_hidden, .. } = shape(input);
         let (grad, n_in) = (floats(grad), kind.n_gates() * d_hidden);
         let [normalized, factors] = tape.normalized.map_or([Vec::new(), Vec::new()], |parts| parts.map(take));
-        let tape = sequence::Tape { states: take(tape.states), gates: take(tape.gates), normalized, factors };
+        let cells = tape.cells.map_or_else(Vec::new, take);
+        let tape = sequence::Tape { hidden: take(tape.hidden), cells, gates: take(tape.gates), normalized, factors };
         let result = with_slices(input, |input| sequence::backward(input, tape, view(&grad)));
         SequenceGradients {
             inputs: tensor(result.inputs, [time, batch, n_in]),
@@ -139,6 +141,23 @@ impl Kernels for Flex {
             gain: (!result.gain.is_empty()).then(|| tensor(result.gain, [n_in])),
             state: tensor(result.state, [batch, kind.n_states() * d_hidden]),
         }
+    }
+
+    fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
+        let ([n, k], [m, _]) = (x.dims(), weight.dims());
+        let (x, weight, bias) = (floats(x), floats(weight), bias.map(floats));
+        tensor(linear::forward(view(&x), view(&weight), bias.as_ref().map(view), [n, k, m]), [n, m])
+    }
+
+    fn affine_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Tensor<Self, 1>) {
+        let ([n, k], [m, _]) = (x.dims(), weight.dims());
+        let (grad, x, weight) = (floats(grad), floats(x), floats(weight));
+        let (d_x, d_weight, d_bias) = linear::backward(view(&grad), view(&x), view(&weight), [n, k, m]);
+        (tensor(d_x, [n, k]), tensor(d_weight, [m, k]), tensor(d_bias, [m]))
     }
 
     fn normalize(x: Tensor<Self, 2>, groups: usize) -> Normalized<Self> {
@@ -172,6 +191,12 @@ impl Kernels for Flex {
         let (targets, weights) = (ints(input.targets), floats(input.weights));
         let sums = loss::cross_entropy(&mut logits, &targets, view(&weights), input.smoothing);
         (tensor(sums.to_vec(), [2]), tensor(logits, shape))
+    }
+
+    fn cross_entropy_backward(gradient: Tensor<Self, 2>, grad: Tensor<Self, 1>) -> Tensor<Self, 2> {
+        let scale: f32 = grad.into_scalar();
+        // The loss is nearly always the end of the graph, and the gradient as long as the vocabulary is wide.
+        if scale == 1.0 { gradient } else { gradient * scale }
     }
 
     fn adam_step(

@@ -19,6 +19,8 @@ mod int8;
 #[cfg(feature = "flex")]
 mod layer_norm;
 #[cfg(feature = "flex")]
+mod linear;
+#[cfg(feature = "flex")]
 mod loss;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod math;

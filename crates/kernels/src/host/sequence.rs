@@ -159,13 +159,19 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// The hidden part of `state` as it enters the product, in `buffer` where dropout changes it; with the distance
-    /// between its rows. `rows` are those of the batch.
-    fn hidden<'a>(&self, state: &'a [f32], rows: &Range<usize>, buffer: &'a mut [f32]) -> (&'a [f32], usize) {
-        let (d, n_state) = (self.shape.d_hidden, self.shape.n_state());
-        let Some(dropout) = self.dropout else { return (state, n_state) };
+    /// The hidden states, at the start of rows of `stride` values, as they enter the product: in `buffer` where dropout
+    /// changes them; with the distance between their rows. `rows` are those of the batch.
+    fn entering<'a>(
+        &self,
+        states: &'a [f32],
+        stride: usize,
+        rows: &Range<usize>,
+        buffer: &'a mut [f32],
+    ) -> (&'a [f32], usize) {
+        let d = self.shape.d_hidden;
+        let Some(dropout) = self.dropout else { return (states, stride) };
         let dropout = dropout[rows.start * d..rows.end * d].chunks_exact(d);
-        for ((out, hidden), keep) in buffer.chunks_exact_mut(d).zip(state.chunks_exact(n_state)).zip(dropout) {
+        for ((out, hidden), keep) in buffer.chunks_exact_mut(d).zip(states.chunks_exact(stride)).zip(dropout) {
             for ((out, hidden), keep) in out.iter_mut().zip(hidden).zip(keep) {
                 *out = hidden * keep;
             }
@@ -174,9 +180,11 @@ impl Input<'_> {
     }
 }
 
-/// See [`crate::SequenceTape`]; `normalized` and `factors` are empty where there is no gain.
+/// See [`crate::SequenceTape`]; `cells` is empty where the kind has none, `normalized` and `factors` where there is no
+/// gain.
 pub struct Tape {
-    pub states: Vec<f32>,
+    pub hidden: Vec<f32>,
+    pub cells: Vec<f32>,
     pub gates: Vec<f32>,
     pub normalized: Vec<f32>,
     pub factors: Vec<f32>,
@@ -190,32 +198,39 @@ pub fn forward(input: &Input) -> Tape {
     let steps = time * batch;
     let n_normalized = if input.gain.is_some() && kind.is_recurrent() { steps } else { 0 };
     let mut tape = Tape {
-        states: vec![0.0; steps * n_state],
+        hidden: vec![0.0; steps * d],
+        cells: vec![0.0; steps * (n_state - d)],
         gates: vec![0.0; steps * n_activated],
         normalized: vec![0.0; n_normalized * n_in],
         factors: vec![0.0; n_normalized * kind.n_gates()],
     };
-    let [all_states, all_gates, all_normalized, all_factors] =
-        [&mut tape.states, &mut tape.gates, &mut tape.normalized, &mut tape.factors].map(|x| Rows::new(x));
+    let [all_hidden, all_cells, all_gates, all_normalized, all_factors] =
+        [&mut tape.hidden, &mut tape.cells, &mut tape.gates, &mut tape.normalized, &mut tape.factors]
+            .map(|x| Rows::new(x));
     let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [d, n_in], 1, d));
     let has_bias = kind.is_recurrent() && input.bias.iter().any(|&b| b != 0.0);
     shape.chunks().into_par_iter().for_each(|rows| {
         let n = rows.len();
         let mut before = input.state[rows.start * n_state..rows.end * n_state].to_vec();
+        let mut next = before.clone();
         let mut recurrent = vec![0.0; n * n_in];
         let mut dropped = vec![0.0; if input.dropout.is_some() { n * d } else { 0 }];
         for t in order(time, shape.is_reversed) {
             let first = t * batch + rows.start;
             // SAFETY: each core has its own rows, and each step its own place in time.
-            let (gates, next) = unsafe {
-                (all_gates.get(first * n_activated, n * n_activated), all_states.get(first * n_state, n * n_state))
+            let (gates, hidden, cells) = unsafe {
+                (
+                    all_gates.get(first * n_activated, n * n_activated),
+                    all_hidden.get(first * d, n * d),
+                    all_cells.get(first * (n_state - d), n * (n_state - d)),
+                )
             };
             let inputs = &input.inputs[first * n_in..(first + n) * n_in];
             let mask = &input.mask[first..first + n];
             if let Some(weight) = &weight {
                 recurrent.fill(0.0);
-                let (hidden, stride) = input.hidden(&before, &rows, &mut dropped);
-                weight.accumulate(&mut recurrent, n, hidden, stride);
+                let (entering, stride) = input.entering(&before, n_state, &rows, &mut dropped);
+                weight.accumulate(&mut recurrent, n, entering, stride);
                 if let Some(gain) = input.gain {
                     let groups = kind.n_gates();
                     // SAFETY: as above.
@@ -235,15 +250,21 @@ pub fn forward(input: &Input) -> Tape {
                     for ((gate, x), y) in gates.iter_mut().zip(inputs).zip(&recurrent) {
                         *gate = x + y;
                     }
-                    lstm_rows(gates, &before, next, mask, d);
+                    lstm_rows(gates, &before, &mut next, mask, d);
                 }
-                CellKind::Gru => gru_rows(gates, inputs, &recurrent, &before, next, mask, d),
+                CellKind::Gru => gru_rows(gates, inputs, &recurrent, &before, &mut next, mask, d),
                 CellKind::Ssru => {
                     gates.copy_from_slice(inputs);
-                    ssru_rows(gates, &before, next, mask, d);
+                    ssru_rows(gates, &before, &mut next, mask, d);
                 }
             }
-            before.copy_from_slice(next);
+            std::mem::swap(&mut before, &mut next);
+            for (row, state) in before.chunks_exact(n_state).enumerate() {
+                hidden[row * d..(row + 1) * d].copy_from_slice(&state[..d]);
+                if n_state > d {
+                    cells[row * d..(row + 1) * d].copy_from_slice(&state[d..]);
+                }
+            }
         }
     });
     tape
@@ -263,7 +284,7 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
     let shape = input.shape;
     let Shape { kind, time, batch, d_hidden: d, .. } = shape;
     let (n_in, n_state, n_activated) = (shape.n_in(), shape.n_state(), shape.n_activated());
-    let Tape { states, mut gates, normalized, factors } = tape;
+    let Tape { hidden, cells, mut gates, normalized, factors } = tape;
     let is_gru = kind == CellKind::Gru;
     let has_gain = !normalized.is_empty();
     let sized = |is_needed: bool, width: usize| vec![0.0; if is_needed { time * batch * width } else { 0 }];
@@ -273,11 +294,13 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
     let mut gru_recurrent = sized(is_gru, n_in);
     // The gradient of the product, where it is not that after the bias.
     let mut product = sized(has_gain, n_in);
-    let mut hidden = sized(input.dropout.is_some() && kind.is_recurrent(), d);
+    let mut entered = sized(input.dropout.is_some() && kind.is_recurrent(), d);
     let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [n_in, d], d, 1));
-    let [all_gates, all_carry, all_inputs, all_recurrent, all_products, all_hidden] =
-        [&mut gates, &mut grad_state, &mut gru_inputs, &mut gru_recurrent, &mut product, &mut hidden]
+    let [all_gates, all_carry, all_inputs, all_recurrent, all_products, all_entered] =
+        [&mut gates, &mut grad_state, &mut gru_inputs, &mut gru_recurrent, &mut product, &mut entered]
             .map(|x| Rows::new(x));
+    let first_kept: Vec<f32> =
+        input.state.chunks_exact(n_state).flat_map(|state| &state[n_state - d..]).copied().collect();
     let gains: Vec<Vec<f32>> = shape
         .chunks()
         .into_par_iter()
@@ -290,14 +313,16 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
             let order = order(time, shape.is_reversed);
             for (index, &t) in order.iter().enumerate().rev() {
                 let first = t * batch + rows.start;
+                // The part of the state before that the step itself needs: the cell, or else the hidden state.
+                let kept = if cells.is_empty() { &hidden } else { &cells };
                 let before = match index {
-                    0 => &input.state[rows.start * n_state..rows.end * n_state],
+                    0 => &first_kept[rows.start * d..rows.end * d],
                     _ => {
                         let first = order[index - 1] * batch + rows.start;
-                        &states[first * n_state..(first + n) * n_state]
+                        &kept[first * d..(first + n) * d]
                     }
                 };
-                let grad = &grad[first * n_state..(first + n) * n_state];
+                let grad = &grad[first * d..(first + n) * d];
                 let mask = &input.mask[first..first + n];
                 // SAFETY: each core has its own rows, and each step its own place in time.
                 let gates = unsafe { all_gates.get(first * n_activated, n * n_activated) };
@@ -338,8 +363,15 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
                 if let Some(dropout) = input.dropout {
                     let dropout = &dropout[rows.start * d..rows.end * d];
                     through.iter_mut().zip(dropout).for_each(|(x, keep)| *x *= keep);
+                    let (states, stride) = match index {
+                        0 => (&input.state[rows.start * n_state..rows.end * n_state], n_state),
+                        _ => {
+                            let first = order[index - 1] * batch + rows.start;
+                            (&hidden[first * d..(first + n) * d], d)
+                        }
+                    };
                     // SAFETY: as above.
-                    input.hidden(before, &rows, unsafe { all_hidden.get(first * d, n * d) });
+                    input.entering(states, stride, &rows, unsafe { all_entered.get(first * d, n * d) });
                 }
                 for (carry, through) in carry.chunks_exact_mut(n_state).zip(through.chunks_exact(d)) {
                     carry.iter_mut().zip(through).for_each(|(c, x)| *c += x);
@@ -357,14 +389,14 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
         gain.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
     }
     let recurrent = if is_gru { &gru_recurrent } else { &gates };
-    let weight = weight_gradient(input, &states, &hidden, if has_gain { &product } else { recurrent });
+    let weight = weight_gradient(input, &hidden, &entered, if has_gain { &product } else { recurrent });
     let bias = column_sums(recurrent, n_in);
     Gradients { inputs: if is_gru { gru_inputs } else { gates }, weight, bias, gain, state: grad_state }
 }
 
 /// The sum of each column of `x` `[rows, width]`.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for row in x.chunks_exact(width) {
         sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
@@ -372,9 +404,9 @@ fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
     sums
 }
 
-/// The recurrent weights' gradient from that of the product. Where dropout changed the `hidden` states before each
+/// The recurrent weights' gradient from that of the product. Where dropout changed the hidden states that `entered` each
 /// step, one product over all steps; else one over all steps but the first, and one for the first.
-fn weight_gradient(input: &Input, states: &[f32], hidden: &[f32], grads: &[f32]) -> Vec<f32> {
+fn weight_gradient(input: &Input, hidden: &[f32], entered: &[f32], grads: &[f32]) -> Vec<f32> {
     let Shape { time, batch, d_hidden: d, is_reversed, .. } = input.shape;
     let (n_in, n_state) = (input.shape.n_in(), input.shape.n_state());
     let mut weight = vec![0.0; n_in * d];
@@ -383,18 +415,18 @@ fn weight_gradient(input: &Input, states: &[f32], hidden: &[f32], grads: &[f32])
         product(&mut weight, [n_in, rows, d], grads, hidden, keep, Parallelism::Rayon(0));
     };
     if input.dropout.is_some() {
-        add(time * batch, grads, hidden, d, 0.0);
+        add(time * batch, grads, entered, d, 0.0);
         return weight;
     }
     // Forwards, step t meets the state of t - 1; backwards, that of t + 1.
-    let (first, rest, states) = if is_reversed {
-        ((time - 1) * batch, grads, &states[batch * n_state..])
+    let (first, rest, hidden) = if is_reversed {
+        ((time - 1) * batch, grads, &hidden[batch * d..])
     } else {
-        (0, &grads[batch * n_in..], states)
+        (0, &grads[batch * n_in..], hidden)
     };
     add(batch, &grads[first * n_in..], input.state, n_state, 0.0);
     if time > 1 {
-        add((time - 1) * batch, rest, states, n_state, 1.0);
+        add((time - 1) * batch, rest, hidden, d, 1.0);
     }
     weight
 }

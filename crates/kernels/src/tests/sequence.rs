@@ -47,12 +47,16 @@ fn a_sequence_and_its_gradient_equal_the_plain_body() {
 
 fn compare(input: &SequenceInput<Flex>, case: &str) {
     let (fused, plain) = (Flex::sequence_forward(input), sequence::forward(input));
-    let shape = fused.states.dims();
+    let shape = fused.hidden.dims();
     let case = format!("{:?} {shape:?} reversed {} {case}", input.kind, input.is_reversed);
     let close = |name: &str, found: Vec<f32>, wanted: Vec<f32>| {
         assert_close(&format!("{case}: {name}"), &found, &wanted, 5e-5);
     };
-    close("states", values(fused.states.clone()), values(plain.states.clone()));
+    close("hidden", values(fused.hidden.clone()), values(plain.hidden.clone()));
+    assert_eq!(fused.cells.is_some(), plain.cells.is_some(), "{case}");
+    if let (Some(fused), Some(plain)) = (&fused.cells, &plain.cells) {
+        close("cells", values(fused.clone()), values(plain.clone()));
+    }
     close("gates", values(fused.gates.clone()), values(plain.gates.clone()));
     assert_eq!(fused.normalized.is_some(), plain.normalized.is_some(), "{case}");
     if let (Some(fused), Some(plain)) = (&fused.normalized, &plain.normalized) {
@@ -102,8 +106,8 @@ fn a_view_gives_what_its_copy_gives() {
             mask: turned(whole.mask.clone()),
             ..whole.clone()
         };
-        let found = values(Flex::sequence_forward(&viewed).states);
-        assert_eq!(found, values(Flex::sequence_forward(&whole).states), "{kind:?}");
+        let found = values(Flex::sequence_forward(&viewed).hidden);
+        assert_eq!(found, values(Flex::sequence_forward(&whole).hidden), "{kind:?}");
     }
 }
 
@@ -126,7 +130,8 @@ fn one_lstm_step_by_hand() {
         is_reversed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
-        assert_close("states", &values(tape.states), &[-0.012_489_6, -0.05], 1e-6);
+        assert_close("hidden", &values(tape.hidden), &[-0.012_489_6], 1e-6);
+        assert_close("cells", &values(tape.cells.expect("an LSTM has cells")), &[-0.05], 1e-6);
         assert_close("gates", &values(tape.gates), &[0.75, 0.5, 0.6, 0.25], 1e-6);
     }
 }
@@ -150,7 +155,7 @@ fn one_gru_step_by_hand() {
         is_reversed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
-        assert_close("states", &values(tape.states), &[0.55], 1e-6);
+        assert_close("hidden", &values(tape.hidden), &[0.55], 1e-6);
         assert_close("gates", &values(tape.gates), &[0.75, 0.5, 0.6, 1.5], 1e-6);
     }
 }
@@ -164,13 +169,13 @@ fn padding_never_reaches_a_result() {
             let keep = clean.mask.clone().unsqueeze_dim::<3>(2);
             let garbage = (-keep + 1.0) * 1e3;
             let dirty = SequenceInput { inputs: clean.inputs.clone() + garbage, ..clean.clone() };
-            let grad = clean.state.ones_like().unsqueeze_dim::<3>(0).repeat_dim(0, 5);
+            let grad = floats(vec![1.0; 5 * 3 * 4], [5, 3, 4]);
             let run = |input: &SequenceInput<Flex>| {
                 let tape = Flex::sequence_forward(input);
-                let states = tape.states.clone();
+                let hidden = tape.hidden.clone();
                 let gradients = Flex::sequence_backward(input, tape, grad.clone());
                 [
-                    values(states),
+                    values(hidden),
                     values(gradients.weight),
                     values(gradients.bias),
                     values(gradients.state),
@@ -199,7 +204,8 @@ fn one_ssru_step_by_hand() {
         is_reversed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
-        assert_close("states", &values(tape.states), &[0.0, -0.25, 2.75, 2.75], 1e-6);
+        assert_close("hidden", &values(tape.hidden), &[0.0, 2.75], 1e-6);
+        assert_close("cells", &values(tape.cells.expect("an SSRU has cells")), &[-0.25, 2.75], 1e-6);
         assert_close("gates", &values(tape.gates), &[0.75, 2.0, 0.75, 2.0], 1e-6);
     }
 }

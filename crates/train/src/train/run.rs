@@ -56,6 +56,7 @@ pub struct TrainArgs {
 /// # Errors
 /// Bad configuration or data, or a disk that refuses.
 pub fn run(args: TrainArgs) -> anyhow::Result<()> {
+    traduko_kernels::keep_freed_memory();
     args.device.with_training(Job(&args))
 }
 
