@@ -1,10 +1,13 @@
 //! Training: the loop and its parts.
 
 mod checkpoint;
+mod log;
 mod optimizer;
 mod progress;
 mod run;
 mod schedule;
+mod tensorboard;
 
 pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights};
+pub use log::{LogRecords, StepLine, ValidationLine};
 pub use run::{TrainArgs, run};

@@ -17,8 +17,9 @@ use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
+    log::{StepLine, ValidationLine},
     optimizer::Optimizer,
-    progress::{Progress, StepLine, ValidationLine},
+    progress::Progress,
 };
 use crate::{
     atomic::write_atomically,
