@@ -2,6 +2,7 @@
 
 mod atomic;
 pub mod config;
+mod cores;
 pub mod corpus;
 pub mod dataset;
 pub mod device;

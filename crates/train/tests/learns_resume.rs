@@ -9,7 +9,8 @@ use std::{
 
 use traduko_train::{toy, train::Checkpoint};
 
-/// Dropout, clipping, smoothing and a learning rate that remembers validations: all that a resumed run must find again.
+/// Dropout, clipping, smoothing and a learning rate that remembers validations by translation: all that a resumed run
+/// must find again.
 const CONFIG: &str = r#"
 [data]
 dir = "data"
@@ -32,6 +33,8 @@ plateau_patience = 0
 dropout = 0.3
 log_every = 1
 validate_every = 5
+validate_translation = 20
+early_stopping_metric = "chrf"
 checkpoint_every = 5
 "#;
 
@@ -105,6 +108,7 @@ fn a_resumed_run_has_the_losses_of_an_uninterrupted_one() {
     let (found, wanted) = (log(&path("parts")), log(&path("whole")));
     assert_eq!(wanted.len(), 40 + 40 / 5);
     assert_eq!(found, wanted);
+    assert!(wanted[&(40, false)]["valid_chrf"].as_f64().expect("a score") > 0.0);
     assert!(last(&path("whole")).summary.epoch > 0, "the second half crosses into another pass over the text");
     assert_same(&last(&path("parts")), &last(&path("whole")));
 }
@@ -139,4 +143,21 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
     run(folder.path(), &format!("train resume.toml --out whole {settings} --set train.max_steps={steps}"));
     assert_same(&last(&path("killed")), &last(&path("whole")));
     assert_eq!(log(&path("killed")).get(&(steps, true)), log(&path("whole")).get(&(steps, true)));
+}
+
+#[test]
+fn a_run_that_no_longer_improves_stops_and_stays_stopped() {
+    let folder = prepared();
+    let steps = || last(&folder.path().join("still")).summary.step;
+    // Nothing is learned, so that the first validation, at step 5, stays the best.
+    let settings = "--set train.learning_rate=0 --set train.early_stopping_patience=2 --set train.max_steps=1000";
+    run(folder.path(), &format!("train resume.toml --out still {settings}"));
+    assert_eq!(steps(), 15);
+    run(folder.path(), &format!("train resume.toml --out still {settings} --resume"));
+    assert_eq!(steps(), 15);
+    run(
+        folder.path(),
+        &format!("train resume.toml --out still {settings} --resume --set train.early_stopping_patience=3"),
+    );
+    assert_eq!(steps(), 20);
 }

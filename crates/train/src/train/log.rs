@@ -42,6 +42,12 @@ pub struct ValidationLine {
     pub valid_loss: f64,
     /// Its perplexity.
     pub valid_perplexity: f64,
+    /// BLEU of translations, where the run translates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_bleu: Option<f64>,
+    /// chrF2 of translations, where the run translates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_chrf: Option<f64>,
     /// Whether it is the best so far.
     pub is_best: bool,
 }
@@ -166,7 +172,14 @@ mod tests {
             gradient_norm: 0.5,
             tokens_per_second: 900.0,
         };
-        let validation = ValidationLine { step: 5, valid_loss: 2.0, valid_perplexity: 7.4, is_best: true };
+        let validation = ValidationLine {
+            step: 5,
+            valid_loss: 2.0,
+            valid_perplexity: 7.4,
+            valid_bleu: Some(9.5),
+            valid_chrf: None,
+            is_best: true,
+        };
         let mut log = Log::open(run.path(), 0).expect("opened");
         log.write(&step).expect("written");
         log.write(&validation).expect("written");

@@ -7,7 +7,9 @@ mod progress;
 mod run;
 mod schedule;
 mod tensorboard;
+mod translation_score;
 
 pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights};
 pub use log::{LogRecords, StepLine, ValidationLine};
 pub use run::{TrainArgs, run};
+pub use translation_score::{TranslationScoreOptions, TranslationScores, translation_scores};

@@ -67,8 +67,11 @@ impl Progress {
     /// Where the log cannot be written.
     pub fn validated(&mut self, line: ValidationLine) -> anyhow::Result<()> {
         let best = if line.is_best { "  best" } else { "" };
-        let text =
-            format!("step {}  valid loss {:.3}  ppl {:.2}{best}", line.step, line.valid_loss, line.valid_perplexity);
+        let score =
+            |name: &str, score: Option<f64>| score.map_or(String::new(), |score| format!("  {name} {score:.2}"));
+        let scores = score("BLEU", line.valid_bleu) + &score("chrF", line.valid_chrf);
+        let ValidationLine { step, valid_loss, valid_perplexity, .. } = line;
+        let text = format!("step {step}  valid loss {valid_loss:.3}  ppl {valid_perplexity:.2}{scores}{best}");
         self.say(&text, &line)
     }
 

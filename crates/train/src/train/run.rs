@@ -20,10 +20,11 @@ use super::{
     log::{StepLine, ValidationLine},
     optimizer::Optimizer,
     progress::Progress,
+    translation_score::ValidationText,
 };
 use crate::{
     atomic::write_atomically,
-    config::TrainConfig,
+    config::{TrainConfig, ValidationMetric},
     dataset::Dataset,
     device::{Device, WithBackend},
 };
@@ -159,8 +160,9 @@ where
     B::InnerBackend: Kernels,
 {
     let (config, checkpoint) = open(args, |config| Ok(read_dataset(config, "train.ids")?.n_vocab()))?;
-    let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
+    let train = read_dataset(&config, "train.ids")?;
     let settings = &config.train;
+    let valid = ValidationText::new(read_dataset(&config, "valid.ids")?, &args.out, settings, args.device)?;
     let mut model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
     model = model.with_dropout(settings.dropout);
     let mut optimizer = match &checkpoint {
@@ -187,7 +189,7 @@ where
             || is_stopped.load(Ordering::SeqCst)
             || deadline.is_some_and(|d| begun.elapsed() >= d)
     };
-    while !is_over(summary.step) {
+    while !is_over(summary.step) && !summary.schedule.is_exhausted(settings) {
         if summary.batch >= batches.len() {
             (summary.epoch, summary.batch) = (summary.epoch + 1, 0);
             batches = train.batches(settings.batch_tokens, settings.seed, summary.epoch);
@@ -239,9 +241,16 @@ where
         if summary.step.is_multiple_of(settings.validate_every) || is_over(summary.step) {
             validate(&model, &valid, &config, &mut summary, &mut progress, &args.out, device)?;
         }
-        if summary.step.is_multiple_of(settings.checkpoint_every) || is_over(summary.step) {
+        let is_last = is_over(summary.step) || summary.schedule.is_exhausted(settings);
+        if summary.step.is_multiple_of(settings.checkpoint_every) || is_last {
             save(&model, &optimizer, &summary, &args.out)?;
         }
+    }
+    if summary.schedule.is_exhausted(settings) {
+        let patience = settings.early_stopping_patience;
+        progress.line(&format!(
+            "stopped: {patience} validations did not improve; raise train.early_stopping_patience to go on"
+        ));
     }
     progress.finish(begun.elapsed());
     Ok(())
@@ -265,10 +274,10 @@ where
     checkpoint.write(&out.join(LAST))
 }
 
-/// Plain loss over the validation text; the best weights so far are kept.
+/// Plain loss over the validation text and scores of translations where wanted; the best weights so far are kept.
 fn validate<B: AutodiffBackend + Kernels>(
     model: &Seq2Seq<B>,
-    valid: &Dataset,
+    valid: &ValidationText,
     config: &TrainConfig,
     summary: &mut TrainSummary,
     progress: &mut Progress,
@@ -280,8 +289,8 @@ where
 {
     let network = model.valid();
     let (mut sum, mut tokens) = (0.0, 0usize);
-    for batch in valid.batches(config.train.batch_tokens, 0, 0) {
-        let (sources, targets) = gather(valid, &batch);
+    for batch in valid.pairs.batches(config.train.batch_tokens, 0, 0) {
+        let (sources, targets) = gather(&valid.pairs, &batch);
         let sums: Vec<f32> = network
             .loss(&sources, &targets, 0.0, device)
             .into_data()
@@ -292,12 +301,20 @@ where
         tokens += targets.iter().map(|target| target.len() + 1).sum::<usize>();
     }
     let loss = sum / tokens as f64;
-    let is_best = summary.schedule.validated(&config.train, loss);
+    let scores = valid.translation_scores(&network, device)?;
+    let judged = match (config.train.early_stopping_metric, scores) {
+        (ValidationMetric::Bleu, Some(scores)) => scores.bleu,
+        (ValidationMetric::Chrf, Some(scores)) => scores.chrf,
+        _ => loss,
+    };
+    let is_best = summary.schedule.validated(&config.train, judged);
     summary.validations.push((summary.step, loss));
     progress.validated(ValidationLine {
         step: summary.step,
         valid_loss: loss,
         valid_perplexity: loss.exp(),
+        valid_bleu: scores.map(|scores| scores.bleu),
+        valid_chrf: scores.map(|scores| scores.chrf),
         is_best,
     })?;
     if is_best {
