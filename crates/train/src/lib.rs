@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod metrics;
 pub mod native;
 pub mod prepare;
+pub mod report;
 pub mod toy;
 pub mod train;
 pub mod translate;

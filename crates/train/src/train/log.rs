@@ -69,12 +69,24 @@ impl LogRecords {
     pub fn read(run: &Path) -> anyhow::Result<Self> {
         let path = run.join(LOG);
         let data = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Self { steps: records(&data), validations: records(&data) })
+        let steps = records(&data, |line: &StepLine| line.step);
+        let validations = records(&data, |line: &ValidationLine| line.step);
+        Ok(Self { steps, validations })
     }
 }
 
-fn records<T: DeserializeOwned>(data: &[u8]) -> Vec<T> {
-    data.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+/// The records of one kind by step. Where steps come again, as in logs of runs that were killed before resuming took
+/// care of it, the later ones count.
+fn records<T: DeserializeOwned>(data: &[u8], step: impl Fn(&T) -> u64) -> Vec<T> {
+    let mut records: Vec<T> = Vec::new();
+    for line in data.split(|&byte| byte == b'\n') {
+        let Ok(record) = serde_json::from_slice::<T>(line) else { continue };
+        while records.last().is_some_and(|last| step(last) >= step(&record)) {
+            records.pop();
+        }
+        records.push(record);
+    }
+    records
 }
 
 /// The log of a run that is training.
@@ -159,6 +171,18 @@ mod tests {
     fn no_log_is_no_error() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         drop_later(&folder.path().join(LOG), 5).expect("nothing to do");
+    }
+
+    #[test]
+    fn steps_that_come_again_replace_the_first() {
+        let line = |step: u64, loss: f64| {
+            format!("{{\"step\":{step},\"valid_loss\":{loss},\"valid_perplexity\":1,\"is_best\":true}}\n")
+        };
+        let log =
+            [line(5, 4.0), line(10, 3.0), line(15, 2.0), line(10, 3.5), line(15, 2.5)].concat() + "{\"step\":20,\"va";
+        let records = records(log.as_bytes(), |line: &ValidationLine| line.step);
+        let found: Vec<(u64, f64)> = records.iter().map(|line| (line.step, line.valid_loss)).collect();
+        assert_eq!(found, [(5, 4.0), (10, 3.5), (15, 2.5)]);
     }
 
     #[test]

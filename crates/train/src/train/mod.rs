@@ -9,6 +9,7 @@ mod schedule;
 mod tensorboard;
 mod translation_score;
 
+pub(crate) use checkpoint::{CONFIG, LAST};
 pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights};
 pub use log::{LogRecords, StepLine, ValidationLine};
 pub use run::{TrainArgs, run};
