@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// What TensorBoard 2.20 writes:
+    /// What TensorBoard 2.21 writes:
     ///
     ///     import io
     ///     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
