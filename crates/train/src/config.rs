@@ -36,8 +36,21 @@ pub enum ScheduleKind {
     InverseSqrt,
     /// Falls in a straight line to `min_learning_rate` at `max_steps`.
     Linear,
-    /// Is multiplied by `plateau_factor` when the validation loss has not improved `plateau_patience` times.
+    /// Is multiplied by `plateau_factor` when validation has not improved `plateau_patience` times.
     Plateau,
+}
+
+/// What a validation is judged by: which weights are the best, what a plateau is, when to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationMetric {
+    /// The loss, which falls.
+    #[default]
+    Loss,
+    /// BLEU of translations, which rises.
+    Bleu,
+    /// chrF of translations, which rises.
+    Chrf,
 }
 
 /// How a network is trained.
@@ -98,6 +111,12 @@ pub struct OptimisationConfig {
     pub log_every: u64,
     /// Steps between two validations.
     pub validate_every: u64,
+    /// Sentences translated at each validation; 0 for none.
+    pub validate_translation: usize,
+    /// What the best weights, the plateau schedule and early stopping go by.
+    pub early_stopping_metric: ValidationMetric,
+    /// Validations without improvement after which training stops; 0 never stops.
+    pub early_stopping_patience: u32,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
 }
@@ -132,6 +151,9 @@ impl Default for OptimisationConfig {
             restart_warmup_steps: 100,
             log_every: 50,
             validate_every: 500,
+            validate_translation: 0,
+            early_stopping_metric: ValidationMetric::Loss,
+            early_stopping_patience: 0,
             checkpoint_every: 500,
         }
     }
@@ -226,6 +248,9 @@ impl TrainConfig {
                 bail!("train.{key}: 0 is not possible, give at least 1");
             }
         }
+        if train.early_stopping_metric != ValidationMetric::Loss && train.validate_translation == 0 {
+            bail!("train.early_stopping_metric: needs translations; give train.validate_translation, such as 200");
+        }
         Ok(())
     }
 }
@@ -274,6 +299,7 @@ mod tests {
         assert!(message("[train]\nlearning_rat = 1.0").contains("learning_rat"));
         assert!(message("[train]\ndropout = 1.5").contains("train.dropout: 1.5 is outside"));
         assert!(message("[model]\nd_encoder = 0").contains("model.d_encoder: 0 is outside"));
+        assert!(message("[train]\nearly_stopping_metric = \"bleu\"").contains("give train.validate_translation"));
     }
 
     #[test]

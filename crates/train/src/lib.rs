@@ -3,6 +3,7 @@
 mod atomic;
 pub mod bench;
 pub mod config;
+mod cores;
 pub mod corpus;
 pub mod dataset;
 pub mod device;
@@ -12,6 +13,7 @@ pub mod inspect;
 pub mod metrics;
 pub mod native;
 pub mod prepare;
+pub mod report;
 pub mod toy;
 pub mod train;
 pub mod translate;

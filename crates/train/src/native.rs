@@ -1,15 +1,15 @@
 //! Translating on the cores of this machine: which model a folder holds, and how batches are spread.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
 use traduko_model::{ModelConfig, NamedTensor, Seq2Seq, StoredWeights};
 use traduko_package::{MANIFEST_FILE, Package, TOKENIZER_FILE};
 use traduko_text::SubwordTokenizer;
-use traduko_translator::{FinishedBatch, Progress, TranslateOptions, Translation, Translator};
+use traduko_translator::{Progress, TranslateOptions, Translation, Translator};
 
+use crate::cores::map_on_threads;
 use crate::device::Cpu;
 use crate::train::{TrainSummary, load_model_weights};
 
@@ -95,9 +95,6 @@ pub fn n_threads(wanted: Option<usize>) -> anyhow::Result<usize> {
 
 /// Translates `texts` with `threads` threads, each on a batch of its own; the translations do not depend on how many.
 ///
-/// Each thread works inside a rayon pool of one, so that the backend's products do not fight over the cores. The
-/// longest sentences go first: a thread that is left alone at the end has little to do.
-///
 /// # Errors
 /// An option out of range, or a tokenizer that contradicts the network.
 pub fn translate_on_all_cores(
@@ -108,35 +105,14 @@ pub fn translate_on_all_cores(
     on_progress: impl Fn(Progress) + Sync,
 ) -> anyhow::Result<Vec<Translation>> {
     let plan = translator.plan(texts, options)?;
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let has_failed = AtomicBool::new(false);
-    let finished: Mutex<Vec<FinishedBatch>> = Mutex::new(Vec::with_capacity(plan.n_batches()));
-    let work = || -> anyhow::Result<()> {
-        loop {
-            let taken = next.fetch_add(1, Ordering::Relaxed);
-            if taken >= plan.n_batches() || has_failed.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            let batch = plan.n_batches() - 1 - taken;
-            let result = pollster::block_on(translator.run_batch(&plan, batch));
-            let result = result.inspect_err(|_| has_failed.store(true, Ordering::Relaxed))?;
-            finished.lock().expect("no thread panics while it holds the lock").push(result);
-            let done_sentences = done.fetch_add(plan.batch_len(batch), Ordering::Relaxed) + plan.batch_len(batch);
-            on_progress(Progress { done_sentences, total_sentences: plan.n_sentences() });
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(plan.n_batches()))
-            .map(|_| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().context("starting a thread")?;
-                Ok(scope.spawn(move || pool.install(work)))
-            })
-            .collect::<anyhow::Result<_>>()?;
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        anyhow::Ok(())
+    let done = AtomicUsize::new(0);
+    let finished = map_on_threads(plan.n_batches(), threads, |taken| {
+        // The longest sentences, which are the last, go first.
+        let batch = plan.n_batches() - 1 - taken;
+        let result = pollster::block_on(translator.run_batch(&plan, batch))?;
+        let done_sentences = done.fetch_add(plan.batch_len(batch), Ordering::Relaxed) + plan.batch_len(batch);
+        on_progress(Progress { done_sentences, total_sentences: plan.n_sentences() });
+        Ok(result)
     })?;
-    let finished = finished.into_inner().expect("no thread panics while it holds the lock");
     Ok(translator.finish(&plan, finished))
 }

@@ -9,7 +9,8 @@ use std::{
 
 use traduko_train::{toy, train::Checkpoint};
 
-/// Dropout, clipping, smoothing and a learning rate that remembers validations: all that a resumed run must find again.
+/// Dropout, clipping, smoothing and a learning rate that remembers validations by translation: all that a resumed run
+/// must find again.
 const CONFIG: &str = r#"
 [data]
 dir = "data"
@@ -32,6 +33,8 @@ plateau_patience = 0
 dropout = 0.3
 log_every = 1
 validate_every = 5
+validate_translation = 20
+early_stopping_metric = "chrf"
 checkpoint_every = 5
 "#;
 
@@ -64,17 +67,18 @@ fn prepared() -> tempfile::TempDir {
     folder
 }
 
-/// The newest lines of the log by step and kind, without the speed.
+/// The lines of the log by step and kind, without the speed; each is there once.
 fn log(run: &Path) -> BTreeMap<(u64, bool), serde_json::Value> {
     let text = fs::read_to_string(run.join("log.jsonl")).expect("a log");
-    text.lines()
-        .map(|line| {
-            let mut record: serde_json::Value = serde_json::from_str(line).expect("a record a line");
-            let fields = record.as_object_mut().expect("an object");
-            let is_training = fields.remove("tokens_per_second").is_some();
-            ((fields["step"].as_u64().expect("a step"), is_training), record)
-        })
-        .collect()
+    let mut records = BTreeMap::new();
+    for line in text.lines() {
+        let mut record: serde_json::Value = serde_json::from_str(line).expect("a record a line");
+        let fields = record.as_object_mut().expect("an object");
+        let is_training = fields.remove("tokens_per_second").is_some();
+        let key = (fields["step"].as_u64().expect("a step"), is_training);
+        assert!(records.insert(key, record).is_none(), "step {} is in the log twice", key.0);
+    }
+    records
 }
 
 fn last(run: &Path) -> Checkpoint {
@@ -104,6 +108,7 @@ fn a_resumed_run_has_the_losses_of_an_uninterrupted_one() {
     let (found, wanted) = (log(&path("parts")), log(&path("whole")));
     assert_eq!(wanted.len(), 40 + 40 / 5);
     assert_eq!(found, wanted);
+    assert!(wanted[&(40, false)]["valid_chrf"].as_f64().expect("a score") > 0.0);
     assert!(last(&path("whole")).summary.epoch > 0, "the second half crosses into another pass over the text");
     assert_same(&last(&path("parts")), &last(&path("whole")));
 }
@@ -130,8 +135,29 @@ fn a_killed_run_goes_on_from_its_last_checkpoint() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     let steps = last(&path("killed")).summary.step + 5;
+    // Steps after the checkpoint are in the log already, and a line that the kill cut off.
+    let mut text = fs::read_to_string(path("killed").join("log.jsonl")).expect("a log");
+    text.push_str(&format!("{{\"step\":{steps},\"loss\":1,\"tokens_per_second\":1}}\n{{\"step\":{steps},\"lo"));
+    fs::write(path("killed").join("log.jsonl"), text).expect("written");
     run(folder.path(), &format!("train resume.toml --out killed {settings} --set train.max_steps={steps} --resume"));
     run(folder.path(), &format!("train resume.toml --out whole {settings} --set train.max_steps={steps}"));
     assert_same(&last(&path("killed")), &last(&path("whole")));
     assert_eq!(log(&path("killed")).get(&(steps, true)), log(&path("whole")).get(&(steps, true)));
+}
+
+#[test]
+fn a_run_that_no_longer_improves_stops_and_stays_stopped() {
+    let folder = prepared();
+    let steps = || last(&folder.path().join("still")).summary.step;
+    // Nothing is learned, so that the first validation, at step 5, stays the best.
+    let settings = "--set train.learning_rate=0 --set train.early_stopping_patience=2 --set train.max_steps=1000";
+    run(folder.path(), &format!("train resume.toml --out still {settings}"));
+    assert_eq!(steps(), 15);
+    run(folder.path(), &format!("train resume.toml --out still {settings} --resume"));
+    assert_eq!(steps(), 15);
+    run(
+        folder.path(),
+        &format!("train resume.toml --out still {settings} --resume --set train.early_stopping_patience=3"),
+    );
+    assert_eq!(steps(), 20);
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use traduko_train::toy;
+use traduko_train::{toy, train::LogRecords};
 
 const CONFIG: &str = r#"
 [data]
@@ -36,6 +36,8 @@ embedding_dropout = 0.0
 output_dropout = 0.0
 log_every = 500
 validate_every = 1000
+validate_translation = 200
+early_stopping_metric = "bleu"
 checkpoint_every = 1000
 "#;
 
@@ -89,4 +91,16 @@ fn reverses_sequences_it_has_never_seen() {
     assert_eq!(found.lines().count(), test.len());
     let n_right = found.lines().zip(targets.lines()).filter(|(found, wanted)| found == wanted).count();
     assert!(n_right * 100 >= test.len() * 99, "only {n_right} of {} sequences are right", test.len());
+
+    // What training saw of its best weights is what they are worth afterwards.
+    let evaluated = traduko(
+        folder.path(),
+        "evaluate --model run --beam 1 --source valid.source --reference valid.target --json",
+        "",
+    );
+    let evaluated: serde_json::Value = serde_json::from_str(&evaluated).expect("one line of JSON");
+    let log = LogRecords::read(&folder.path().join("run")).expect("a log");
+    let best = log.validations.iter().rfind(|line| line.is_best).expect("a best validation");
+    let wanted = [evaluated["bleu"].as_f64(), evaluated["chrf"].as_f64()];
+    assert_eq!([best.valid_bleu, best.valid_chrf], wanted);
 }

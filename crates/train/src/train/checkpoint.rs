@@ -19,7 +19,7 @@ const VERSION: u32 = 1;
 
 /// The file that training resumes from.
 pub const LAST: &str = "last.safetensors";
-/// The weights with the least validation loss.
+/// The weights of the best validation.
 pub const BEST: &str = "best.safetensors";
 /// The resolved configuration.
 pub const CONFIG: &str = "config.toml";

@@ -1,62 +1,25 @@
-//! What a person sees of a run, and the log a script reads.
+//! What a person sees of a run while it trains; the log gets the same.
 
-use std::{fs::File, io::Write, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-/// One line of the log.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct StepLine {
-    /// Steps done.
-    pub step: u64,
-    /// Smoothed training loss, nats a target token, since the last line.
-    pub loss: f64,
-    /// Perplexity of the plain loss since the last line.
-    pub perplexity: f64,
-    /// Alignment loss, nats a target token, since the last line; with guided alignment only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alignment_loss: Option<f64>,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Norm of the gradient of the last step.
-    pub gradient_norm: f64,
-    /// Target tokens a second since the last line, end marks included, padding not.
-    pub tokens_per_second: f64,
-}
+use super::log::{Log, StepLine, ValidationLine};
 
-/// One validation.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct ValidationLine {
-    /// Steps done.
-    pub step: u64,
-    /// Plain validation loss, nats a target token.
-    pub valid_loss: f64,
-    /// Its perplexity.
-    pub valid_perplexity: f64,
-    /// Whether it is the least so far.
-    pub is_best: bool,
-}
-
-/// A progress bar on a terminal, lines elsewhere, and `log.jsonl` in the run's folder.
+/// A progress bar on a terminal, lines elsewhere, and the log in the run's folder.
 pub struct Progress {
     bar: ProgressBar,
-    log: File,
+    log: Log,
 }
 
 impl Progress {
-    /// Opens the log of `run` for appending.
+    /// Opens the log of `run`, which goes on after `step`.
     ///
     /// # Errors
     /// Where the disk refuses.
     pub fn new(run: &Path, step: u64, max_steps: u64) -> anyhow::Result<Self> {
-        let path = run.join("log.jsonl");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("writing {}", path.display()))?;
+        let log = Log::open(run, step)?;
         let bar = ProgressBar::with_draw_target(Some(max_steps), ProgressDrawTarget::stderr());
         let style = "{bar:30} {pos}/{len} steps  {elapsed} gone  {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
@@ -72,9 +35,7 @@ impl Progress {
 
     fn say(&mut self, line: &str, record: &impl Serialize) -> anyhow::Result<()> {
         self.line(line);
-        serde_json::to_writer(&mut self.log, record)?;
-        self.log.write_all(b"\n")?;
-        Ok(())
+        self.log.write(record)
     }
 
     /// A line for people, above the bar where there is one.
@@ -107,8 +68,11 @@ impl Progress {
     /// Where the log cannot be written.
     pub fn validated(&mut self, line: ValidationLine) -> anyhow::Result<()> {
         let best = if line.is_best { "  best" } else { "" };
-        let text =
-            format!("step {}  valid loss {:.3}  ppl {:.2}{best}", line.step, line.valid_loss, line.valid_perplexity);
+        let score =
+            |name: &str, score: Option<f64>| score.map_or(String::new(), |score| format!("  {name} {score:.2}"));
+        let scores = score("BLEU", line.valid_bleu) + &score("chrF", line.valid_chrf);
+        let ValidationLine { step, valid_loss, valid_perplexity, .. } = line;
+        let text = format!("step {step}  valid loss {valid_loss:.3}  ppl {valid_perplexity:.2}{scores}{best}");
         self.say(&text, &line)
     }
 

@@ -18,13 +18,15 @@ use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
+    log::{StepLine, ValidationLine},
     optimizer::Step,
-    progress::{Progress, StepLine, ValidationLine},
+    progress::Progress,
     trainer::{Batch, Objective, Sums, Trainer},
+    translation_score::ValidationText,
 };
 use crate::{
     atomic::write_atomically,
-    config::{OptimisationConfig, TrainConfig},
+    config::{OptimisationConfig, TrainConfig, ValidationMetric},
     dataset::Dataset,
     device::{Device, WithBackend},
 };
@@ -197,10 +199,11 @@ where
     B::InnerBackend: Kernels,
 {
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
-    let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
+    let train = read_dataset(&config, "train.ids")?;
     config.model.n_vocab = train.n_vocab();
     let checkpoint = open(args, &config)?;
     let settings = &config.train;
+    let valid = ValidationText::new(read_dataset(&config, "valid.ids")?, &args.out, settings, args.device)?;
     let model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
     let (mut summary, state) = match checkpoint {
         Some(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
@@ -228,7 +231,7 @@ where
             || is_stopped.load(Ordering::SeqCst)
             || deadline.is_some_and(|d| begun.elapsed() >= d)
     };
-    while !is_over(summary.step) {
+    while !is_over(summary.step) && !summary.schedule.is_exhausted(settings) {
         let started = Instant::now();
         let batches: Vec<Batch> = (0..settings.accumulate).map(|_| feed.next(&mut summary)).collect();
         summary.step += 1;
@@ -259,11 +262,18 @@ where
         if summary.step.is_multiple_of(settings.validate_every) || is_over(summary.step) {
             validate::<B>(&trainer.validated(), &valid, &config, &mut summary, &mut progress, &args.out, device)?;
         }
-        if summary.step.is_multiple_of(settings.checkpoint_every) || is_over(summary.step) {
+        let is_last = is_over(summary.step) || summary.schedule.is_exhausted(settings);
+        if summary.step.is_multiple_of(settings.checkpoint_every) || is_last {
             let weights = trainer.model().weights();
             let checkpoint = Checkpoint { summary: summary.clone(), weights, moments: trainer.state() };
             checkpoint.write(&args.out.join(LAST))?;
         }
+    }
+    if summary.schedule.is_exhausted(settings) {
+        let patience = settings.early_stopping_patience;
+        progress.line(&format!(
+            "stopped: {patience} validations did not improve; raise train.early_stopping_patience to go on"
+        ));
     }
     progress.finish(begun.elapsed());
     Ok(())
@@ -276,10 +286,10 @@ fn gather(dataset: &Dataset, batch: &[usize]) -> Batch {
     Batch { sources, targets, alignments: None }
 }
 
-/// Plain loss over the validation text; the best weights so far are kept.
+/// Plain loss over the validation text and scores of translations where wanted; the best weights so far are kept.
 fn validate<B: AutodiffBackend + Kernels>(
     network: &Seq2Seq<B::InnerBackend>,
-    valid: &Dataset,
+    valid: &ValidationText,
     config: &TrainConfig,
     summary: &mut TrainSummary,
     progress: &mut Progress,
@@ -290,8 +300,8 @@ where
     B::InnerBackend: Kernels,
 {
     let (mut sum, mut tokens) = (0.0, 0usize);
-    for batch in valid.batches(config.train.batch_tokens, 0, 0) {
-        let batch = gather(valid, &batch);
+    for batch in valid.pairs.batches(config.train.batch_tokens, 0, 0) {
+        let batch = gather(&valid.pairs, &batch);
         let sums: Vec<f32> = network
             .loss(&batch.sources, &batch.targets, None, 0.0, device)
             .cross_entropy
@@ -303,12 +313,20 @@ where
         tokens += batch.target_tokens();
     }
     let loss = sum / tokens as f64;
-    let is_best = summary.schedule.validated(&config.train, loss);
+    let scores = valid.translation_scores(network, device)?;
+    let judged = match (config.train.early_stopping_metric, scores) {
+        (ValidationMetric::Bleu, Some(scores)) => scores.bleu,
+        (ValidationMetric::Chrf, Some(scores)) => scores.chrf,
+        _ => loss,
+    };
+    let is_best = summary.schedule.validated(&config.train, judged);
     summary.validations.push((summary.step, loss));
     progress.validated(ValidationLine {
         step: summary.step,
         valid_loss: loss,
         valid_perplexity: loss.exp(),
+        valid_bleu: scores.map(|scores| scores.bleu),
+        valid_chrf: scores.map(|scores| scores.chrf),
         is_best,
     })?;
     if is_best {

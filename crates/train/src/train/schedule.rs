@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{OptimisationConfig, ScheduleKind};
+use crate::config::{OptimisationConfig, ScheduleKind, ValidationMetric};
 
 /// What a schedule remembers between steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,15 +10,21 @@ use crate::config::{OptimisationConfig, ScheduleKind};
 pub struct ScheduleState {
     /// What plateaus have left of the learning rate.
     factor: f64,
-    /// The least validation loss so far.
+    /// The best validation so far.
     best: Option<f64>,
-    /// Validations since.
+    /// Validations since, or since the learning rate fell.
     stalled: u32,
+    /// Validations since the best one.
+    #[serde(default)]
+    since_best: u32,
+    /// What `best` is; checkpoints from before there was a choice hold the loss.
+    #[serde(default)]
+    metric: ValidationMetric,
 }
 
 impl Default for ScheduleState {
     fn default() -> Self {
-        Self { factor: 1.0, best: None, stalled: 0 }
+        Self { factor: 1.0, best: None, stalled: 0, since_best: 0, metric: ValidationMetric::Loss }
     }
 }
 
@@ -52,17 +58,29 @@ impl ScheduleState {
         rate.max(config.min_learning_rate.min(peak))
     }
 
-    /// Takes note of a validation loss; says whether it is the best so far.
-    pub fn validated(&mut self, config: &OptimisationConfig, loss: f64) -> bool {
-        if self.best.is_none_or(|best| loss < best) {
-            (self.best, self.stalled) = (Some(loss), 0);
+    /// Takes note of a validation, by the metric that the configuration wants; says whether it is the best so far.
+    pub fn validated(&mut self, config: &OptimisationConfig, value: f64) -> bool {
+        let metric = config.early_stopping_metric;
+        if self.metric != metric {
+            // Resumed under another metric: its values cannot be compared with the old one's.
+            *self = Self { factor: self.factor, metric, ..Self::default() };
+        }
+        let is_better = |best| if metric == ValidationMetric::Loss { value < best } else { value > best };
+        if self.best.is_none_or(is_better) {
+            (self.best, self.stalled, self.since_best) = (Some(value), 0, 0);
             return true;
         }
+        self.since_best += 1;
         self.stalled += 1;
         if self.stalled > config.plateau_patience {
             (self.factor, self.stalled) = (self.factor * config.plateau_factor, 0);
         }
         false
+    }
+
+    /// Whether validations have not improved for so long that training should stop.
+    pub fn is_exhausted(&self, config: &OptimisationConfig) -> bool {
+        config.early_stopping_patience > 0 && self.since_best >= config.early_stopping_patience
     }
 }
 
@@ -113,5 +131,42 @@ mod tests {
         assert!(!state.validated(&config, 3.2));
         assert_eq!(state.learning_rate(&config, 500, 0), 0.5);
         assert!(state.validated(&config, 2.9));
+    }
+
+    #[test]
+    fn a_rising_metric_and_patience() {
+        let config = OptimisationConfig {
+            early_stopping_metric: ValidationMetric::Bleu,
+            early_stopping_patience: 3,
+            ..config(ScheduleKind::Plateau)
+        };
+        let mut state = ScheduleState::default();
+        assert!(state.validated(&config, 20.0));
+        assert!(state.validated(&config, 21.0));
+        assert!(!state.validated(&config, 21.0));
+        assert!(!state.validated(&config, 20.5));
+        // The learning rate fell at the second validation without improvement; patience counts on.
+        assert_eq!(state.learning_rate(&config, 500), 0.5);
+        assert!(!state.is_exhausted(&config));
+        assert!(!state.validated(&config, 19.0));
+        assert!(state.is_exhausted(&config));
+        assert!(!state.is_exhausted(&OptimisationConfig { early_stopping_patience: 0, ..config }));
+    }
+
+    #[test]
+    fn another_metric_begins_anew() {
+        let config = config(ScheduleKind::Plateau);
+        let bleu = OptimisationConfig { early_stopping_metric: ValidationMetric::Bleu, ..config.clone() };
+        let mut state = ScheduleState::default();
+        assert!(state.validated(&bleu, 20.0));
+        assert!(state.validated(&config, 25.0));
+        assert!(state.validated(&config, 24.0));
+    }
+
+    #[test]
+    fn a_state_without_a_metric_holds_the_loss() {
+        let old = r#"{"factor":0.5,"best":3.25,"stalled":1}"#;
+        let state: ScheduleState = serde_json::from_str(old).expect("readable");
+        assert_eq!(state, ScheduleState { factor: 0.5, best: Some(3.25), stalled: 1, ..ScheduleState::default() });
     }
 }

@@ -1,8 +1,9 @@
-//! `translate`, `evaluate`, `export` and `inspect` through the real program, with a small random network and with
+//! `translate`, `evaluate`, `export`, `inspect` and `report` through the real program, with a small random network and with
 //! everything a person can get wrong.
 
 mod evaluate;
 mod export;
 mod inspect;
 mod program;
+mod report;
 mod translate;
