@@ -117,6 +117,8 @@ pub struct OptimisationConfig {
     pub early_stopping_metric: ValidationMetric,
     /// Validations without improvement after which training stops; 0 never stops.
     pub early_stopping_patience: u32,
+    /// Validations whose weights are kept, the newest, for `traduko weights --average`.
+    pub keep_validated: usize,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
 }
@@ -154,6 +156,7 @@ impl Default for OptimisationConfig {
             validate_translation: 0,
             early_stopping_metric: ValidationMetric::Loss,
             early_stopping_patience: 0,
+            keep_validated: 0,
             checkpoint_every: 500,
         }
     }

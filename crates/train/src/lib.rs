@@ -17,3 +17,4 @@ pub mod report;
 pub mod toy;
 pub mod train;
 pub mod translate;
+pub mod weights;

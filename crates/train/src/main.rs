@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use traduko_train::{bench, config::TrainConfig, evaluate, export, inspect, prepare, report, train, translate};
+use traduko_train::{
+    bench, config::TrainConfig, evaluate, export, inspect, prepare, report, train, translate, weights,
+};
 
 /// Train, try and package recurrent translation models.
 #[derive(Parser)]
@@ -27,6 +29,8 @@ enum Verb {
     Export(export::ExportArgs),
     /// Show what is in a package or a training run
     Inspect(inspect::InspectArgs),
+    /// Save a run's weights alone, in bf16 pieces, or the average of its last validations
+    Weights(weights::WeightsArgs),
     /// Measure how fast a configuration trains
     Bench(bench::BenchArgs),
     /// Write a page with a run's curves, configuration and attention
@@ -59,6 +63,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Weights(args) => weights::run(args),
         Verb::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Report(args) => report::run(args),
         Verb::Config { config, overrides } => {

@@ -1,6 +1,7 @@
 //! Training: the loop and its parts.
 
 mod checkpoint;
+mod feed;
 mod log;
 mod optimizer;
 mod progress;
@@ -10,7 +11,7 @@ mod tensorboard;
 mod trainer;
 mod translation_score;
 
-pub(crate) use checkpoint::{CONFIG, LAST};
+pub(crate) use checkpoint::{BEST, CONFIG, LAST};
 pub use checkpoint::{Checkpoint, TrainSummary, load_model_weights};
 pub use log::{LogRecords, StepLine, ValidationLine};
 pub use optimizer::Step;

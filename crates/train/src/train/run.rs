@@ -18,6 +18,7 @@ use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
+    feed::{Feed, gather, read_dataset},
     log::{StepLine, ValidationLine},
     optimizer::Step,
     progress::Progress,
@@ -27,8 +28,8 @@ use super::{
 use crate::{
     atomic::write_atomically,
     config::{OptimisationConfig, TrainConfig, ValidationMetric},
-    dataset::Dataset,
     device::{Device, WithBackend},
+    weights::{read_pieces, validated_name, validated_paths},
 };
 
 /// Train a network.
@@ -45,6 +46,9 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint in the folder
     #[arg(long)]
     pub resume: bool,
+    /// Begin with the weights that `traduko weights` wrote to this folder, and go on from their step
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub resume_weights: Option<PathBuf>,
     /// Save and stop after this many minutes
     #[arg(long, value_name = "M")]
     pub max_minutes: Option<f64>,
@@ -107,26 +111,23 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
     let tokenizer = config.data.dir.join("tokenizer.json");
     let data = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
     write_in(&args.out, "tokenizer.json", &data)?;
+    let checkpoint = match &args.resume_weights {
+        None => None,
+        Some(folder) => {
+            let before = TrainConfig::read(&folder.join(CONFIG), &[])?;
+            if before.model != config.model {
+                bail!("{}: the weights there are of another network", folder.display());
+            }
+            Some(read_pieces(folder)?)
+        }
+    };
     write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-    Ok(None)
+    Ok(checkpoint)
 }
 
 fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
     let path = folder.join(name);
     write_atomically(&path, data).with_context(|| format!("writing {}", path.display()))
-}
-
-fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset> {
-    if config.data.dir.as_os_str().is_empty() {
-        bail!("data.dir is not set; give the folder that `traduko prepare` wrote");
-    }
-    let path = config.data.dir.join(name);
-    let dataset =
-        Dataset::read(&path).with_context(|| format!("reading {}; run `traduko prepare` first", path.display()))?;
-    if dataset.is_empty() {
-        bail!("{}: no sentence pairs inside; prepare the text again", path.display());
-    }
-    Ok(dataset)
 }
 
 fn build<B: Kernels>(
@@ -149,34 +150,6 @@ fn build<B: Kernels>(
 struct Window {
     sums: Sums,
     seconds: f64,
-}
-
-/// Batches of the training text, pass after pass.
-struct Feed<'a> {
-    dataset: &'a Dataset,
-    settings: &'a OptimisationConfig,
-    batches: Vec<Vec<usize>>,
-    epoch: u64,
-}
-
-impl<'a> Feed<'a> {
-    fn new(dataset: &'a Dataset, settings: &'a OptimisationConfig, epoch: u64) -> Self {
-        let batches = dataset.batches(settings.batch_tokens, settings.seed, epoch);
-        Self { dataset, settings, batches, epoch }
-    }
-
-    /// The next batch; `summary` says which, and is moved on.
-    fn next(&mut self, summary: &mut TrainSummary) -> Batch {
-        if summary.batch >= self.batches.len() {
-            (summary.epoch, summary.batch) = (summary.epoch + 1, 0);
-        }
-        if summary.epoch != self.epoch {
-            *self = Self::new(self.dataset, self.settings, summary.epoch);
-        }
-        let batch = gather(self.dataset, &self.batches[summary.batch]);
-        summary.batch += 1;
-        batch
-    }
 }
 
 /// The numbers of step `summary.step`.
@@ -279,13 +252,6 @@ where
     Ok(())
 }
 
-/// The sentences of a batch.
-fn gather(dataset: &Dataset, batch: &[usize]) -> Batch {
-    let pairs = batch.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec()));
-    let (sources, targets) = pairs.unzip();
-    Batch { sources, targets, alignments: None }
-}
-
 /// Plain loss over the validation text and scores of translations where wanted; the best weights so far are kept.
 fn validate<B: AutodiffBackend + Kernels>(
     network: &Seq2Seq<B::InnerBackend>,
@@ -329,6 +295,14 @@ where
         valid_chrf: scores.map(|scores| scores.chrf),
         is_best,
     })?;
+    if config.train.keep_validated > 0 {
+        let kept = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
+        kept.write(&out.join(validated_name(summary.step)))?;
+        let paths = validated_paths(out)?;
+        for path in &paths[..paths.len().saturating_sub(config.train.keep_validated)] {
+            std::fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
     if is_best {
         let best = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
         best.write(&out.join(BEST))?;
