@@ -36,6 +36,8 @@ fn layer(criterion: &mut Criterion) {
             bias: zeros(),
             state: Tensor::zeros([BATCH, 2 * D], &Default::default()),
             mask: mask.clone(),
+            gain: None,
+            dropout: None,
             is_reversed: false,
         });
         states.narrow(2, 0, D)

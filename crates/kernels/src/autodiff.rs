@@ -12,7 +12,7 @@ use burn::{
     tensor::{Int, Tensor, TensorPrimitive, backend::Backend},
 };
 
-use crate::{CellKind, CrossEntropy, Int8Matrix, Kernels, SequenceInput};
+use crate::{CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceInput, SequenceTape};
 
 fn inner<B: Backend, C: CheckpointStrategy, const D: usize>(x: &Tensor<Autodiff<B, C>, D>) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(x.clone().into_primitive().tensor().primitive))
@@ -29,19 +29,44 @@ fn tensor<B: Backend, const D: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, D
 #[derive(Debug)]
 struct SequenceBackward;
 
-impl<B: Kernels> Backward<B, 4> for SequenceBackward {
-    type State = (SequenceInput<B>, Tensor<B, 3>, Tensor<B, 3>);
+impl<B: Kernels> Backward<B, 5> for SequenceBackward {
+    type State = (SequenceInput<B>, SequenceTape<B>);
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
-        let (input, states, gates) = ops.state;
-        let result = B::sequence_backward(&input, states, gates, grad);
-        let values =
-            [primitive(result.inputs), primitive(result.weight), primitive(result.bias), primitive(result.state)];
+        let (input, tape) = ops.state;
+        let result = B::sequence_backward(&input, tape, grad);
+        let values = [
+            Some(primitive(result.inputs)),
+            Some(primitive(result.weight)),
+            Some(primitive(result.bias)),
+            result.gain.map(primitive),
+            Some(primitive(result.state)),
+        ];
         for (parent, value) in ops.parents.into_iter().zip(values) {
-            if let Some(node) = parent {
+            if let (Some(node), Some(value)) = (parent, value) {
                 grads.register::<B>(node.id, value);
             }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct LayerNormBackward;
+
+impl<B: Kernels> Backward<B, 2> for LayerNormBackward {
+    type State = (Normalized<B>, Tensor<B, 1>);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let (normalized, gain) = ops.state;
+        let (d_x, d_gain) = B::gate_norm_backward(grad, normalized, gain);
+        let [x, gain] = ops.parents;
+        if let Some(node) = x {
+            grads.register::<B>(node.id, primitive(d_x));
+        }
+        if let Some(node) = gain {
+            grads.register::<B>(node.id, primitive(d_gain));
         }
     }
 }
@@ -85,10 +110,13 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     }
 
     fn sequence(input: SequenceInput<Self>) -> Tensor<Self, 3> {
+        // Where there is no gain a constant stands in its place, which no gradient is registered for.
+        let gain = input.gain.clone().unwrap_or_else(|| Tensor::from_inner(inner(&input.bias)));
         let nodes = [
             input.inputs.clone().into_primitive().tensor().node,
             input.weight.clone().into_primitive().tensor().node,
             input.bias.clone().into_primitive().tensor().node,
+            gain.into_primitive().tensor().node,
             input.state.clone().into_primitive().tensor().node,
         ];
         let plain = SequenceInput {
@@ -96,19 +124,37 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             inputs: inner(&input.inputs),
             weight: inner(&input.weight),
             bias: inner(&input.bias),
+            gain: input.gain.as_ref().map(inner),
             state: inner(&input.state),
             mask: inner(&input.mask),
+            dropout: input.dropout.as_ref().map(inner),
             is_reversed: input.is_reversed,
         };
         drop(input);
         let output = match SequenceBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let (states, gates) = B::sequence_forward(&plain);
-                prep.finish((plain, states.clone(), gates), primitive(states))
+                let tape = B::sequence_forward(&plain);
+                let states = primitive(tape.states.clone());
+                prep.finish((plain, tape), states)
             }
             OpsKind::UnTracked(prep) => prep.finish(primitive(B::sequence(plain))),
         };
         tensor(output)
+    }
+
+    fn gate_norm(x: Tensor<Self, 2>, gain: Tensor<Self, 1>, groups: usize) -> Tensor<Self, 2> {
+        let nodes = [x.clone().into_primitive().tensor().node, gain.clone().into_primitive().tensor().node];
+        let (x, gain) = (inner(&x), inner(&gain));
+        let normalized = B::normalize(x, groups);
+        let result = primitive(normalized.values.clone() * gain.clone().unsqueeze_dim::<2>(0));
+        tensor(match LayerNormBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((normalized, gain), result),
+            OpsKind::UnTracked(prep) => prep.finish(result),
+        })
+    }
+
+    fn keep_mask(len: usize, rate: f64, device: &Self::Device) -> Tensor<Self, 1> {
+        Tensor::from_inner(B::keep_mask(len, rate, device))
     }
 
     fn cross_entropy(input: CrossEntropy<Self>) -> Tensor<Self, 1> {

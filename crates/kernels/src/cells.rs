@@ -1,6 +1,10 @@
 //! Kinds of recurrent cell and their pointwise step in plain burn operations.
 
-use burn::tensor::{Tensor, activation::sigmoid, backend::Backend};
+use burn::tensor::{
+    Tensor,
+    activation::{relu, sigmoid},
+    backend::Backend,
+};
 
 /// The kind of a recurrent cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +14,9 @@ pub enum CellKind {
     /// Gated recurrent unit (Cho et al., 2014); gates in the order reset, update, candidate; the reset gate acts
     /// after the recurrent product, as in cuDNN and PyTorch.
     Gru,
+    /// Simpler simple recurrent unit (Kim et al., 2019); gates in the order forget, candidate. It has no recurrent
+    /// product: `cell = forget * cell + (1 - forget) * candidate`, `hidden = relu(cell)`.
+    Ssru,
 }
 
 impl CellKind {
@@ -18,15 +25,29 @@ impl CellKind {
         match self {
             Self::Lstm => 4,
             Self::Gru => 3,
+            Self::Ssru => 2,
         }
     }
 
-    /// How many vectors of `d_hidden` make the state: LSTM keeps hidden and cell, GRU hidden alone.
+    /// How many vectors of `d_hidden` make the state: hidden and cell, or hidden alone in a GRU.
     pub const fn n_states(self) -> usize {
         match self {
-            Self::Lstm => 2,
+            Self::Lstm | Self::Ssru => 2,
             Self::Gru => 1,
         }
+    }
+
+    /// How many vectors of `d_hidden` the backward pass needs of each step's gates.
+    pub const fn n_activated(self) -> usize {
+        match self {
+            Self::Lstm | Self::Gru => 4,
+            Self::Ssru => 2,
+        }
+    }
+
+    /// Whether the hidden state passes through a matrix on its way to the next step.
+    pub const fn is_recurrent(self) -> bool {
+        !matches!(self, Self::Ssru)
     }
 }
 
@@ -36,15 +57,15 @@ pub(crate) fn part<B: Backend>(packed: &Tensor<B, 2>, index: usize, width: usize
 }
 
 /// Gates after their activations. LSTM: input, forget, candidate, output. GRU: reset, update, candidate and the
-/// recurrent part of the candidate, which the backward pass needs.
+/// recurrent part of the candidate, which the backward pass needs. SSRU: forget, candidate.
 pub(crate) struct Activated<B: Backend> {
-    pub gates: [Tensor<B, 2>; 4],
+    pub gates: Vec<Tensor<B, 2>>,
     /// The next state, `[batch, n_states * d_hidden]`.
     pub state: Tensor<B, 2>,
 }
 
 /// The pointwise step of `kind`: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` is
-/// `[batch, n_states * d_hidden]`.
+/// `[batch, n_states * d_hidden]`. An SSRU does not read `recurrent`.
 pub(crate) fn step<B: Backend>(
     kind: CellKind,
     inputs: Tensor<B, 2>,
@@ -61,7 +82,7 @@ pub(crate) fn step<B: Backend>(
             let output = sigmoid(part(&sum, 3, d_hidden));
             let cell = forget.clone() * part(state, 1, d_hidden) + input.clone() * candidate.clone();
             let hidden = output.clone() * cell.clone().tanh();
-            Activated { gates: [input, forget, candidate, output], state: Tensor::cat(vec![hidden, cell], 1) }
+            Activated { gates: vec![input, forget, candidate, output], state: Tensor::cat(vec![hidden, cell], 1) }
         }
         CellKind::Gru => {
             let reset = sigmoid(part(&inputs, 0, d_hidden) + part(&recurrent, 0, d_hidden));
@@ -69,7 +90,14 @@ pub(crate) fn step<B: Backend>(
             let inner = part(&recurrent, 2, d_hidden);
             let candidate = (part(&inputs, 2, d_hidden) + reset.clone() * inner.clone()).tanh();
             let hidden = candidate.clone() + update.clone() * (state.clone() - candidate.clone());
-            Activated { gates: [reset, update, candidate, inner], state: hidden }
+            Activated { gates: vec![reset, update, candidate, inner], state: hidden }
+        }
+        CellKind::Ssru => {
+            let forget = sigmoid(part(&inputs, 0, d_hidden));
+            let candidate = part(&inputs, 1, d_hidden);
+            let cell = candidate.clone() + forget.clone() * (part(state, 1, d_hidden) - candidate.clone());
+            let hidden = relu(cell.clone());
+            Activated { gates: vec![forget, candidate], state: Tensor::cat(vec![hidden, cell], 1) }
         }
     }
 }

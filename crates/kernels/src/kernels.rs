@@ -3,8 +3,8 @@
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 
 use crate::{
-    AdamStep, CellKind, CrossEntropy, Int8Matrix, SequenceGradients, SequenceInput, adam, cells, int8, loss, sequence,
-    top_k,
+    AdamStep, CellKind, CrossEntropy, Int8Matrix, Normalized, SequenceGradients, SequenceInput, SequenceTape, adam,
+    cells, dropout, int8, layer_norm, loss, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
@@ -33,7 +33,7 @@ pub trait Kernels: Backend {
     }
 
     /// One pointwise step of a cell: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the
-    /// result `[batch, n_states * d_hidden]`.
+    /// result `[batch, n_states * d_hidden]`. Where the kind has no recurrent product, `recurrent` is not read.
     fn cell_step(
         kind: CellKind,
         inputs: Tensor<Self, 2>,
@@ -46,23 +46,49 @@ pub trait Kernels: Backend {
     /// A whole recurrent sequence; differentiable on an autodiff backend. The result holds every state,
     /// `[time, batch, n_states * d_hidden]`.
     fn sequence(input: SequenceInput<Self>) -> Tensor<Self, 3> {
-        Self::sequence_forward(&input).0
+        Self::sequence_forward(&input).states
     }
 
-    /// As [`Self::sequence`], and besides the activated gates that [`Self::sequence_backward`] needs,
-    /// `[time, batch, 4 * d_hidden]`.
-    fn sequence_forward(input: &SequenceInput<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
+    /// As [`Self::sequence`], and besides what [`Self::sequence_backward`] needs.
+    fn sequence_forward(input: &SequenceInput<Self>) -> SequenceTape<Self> {
         sequence::forward(input)
     }
 
     /// Gradients of a sequence from `grad`, the gradient of every state, and what the forward pass gave.
     fn sequence_backward(
         input: &SequenceInput<Self>,
-        states: Tensor<Self, 3>,
-        gates: Tensor<Self, 3>,
+        tape: SequenceTape<Self>,
         grad: Tensor<Self, 3>,
     ) -> SequenceGradients<Self> {
-        sequence::backward(input, states, gates, grad)
+        sequence::backward(input, tape, grad)
+    }
+
+    /// Layer normalisation of `x` `[rows, groups * d]`, each group of `d` columns apart, times `gain` `[groups * d]`;
+    /// differentiable on an autodiff backend.
+    fn gate_norm(x: Tensor<Self, 2>, gain: Tensor<Self, 1>, groups: usize) -> Tensor<Self, 2> {
+        Self::normalize(x, groups).values * gain.unsqueeze_dim::<2>(0)
+    }
+
+    /// [`Self::gate_norm`] without its gain.
+    fn normalize(x: Tensor<Self, 2>, groups: usize) -> Normalized<Self> {
+        layer_norm::normalize(x, groups)
+    }
+
+    /// What `grad`, the gradient of the result of [`Self::gate_norm`], is for its input and for its gain.
+    fn gate_norm_backward(
+        grad: Tensor<Self, 2>,
+        normalized: Normalized<Self>,
+        gain: Tensor<Self, 1>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>) {
+        let d_gain = (grad.clone() * normalized.values.clone()).sum_dim(0).squeeze_dim(0);
+        let grad = grad * gain.unsqueeze_dim::<2>(0);
+        (layer_norm::normalize_backward(grad, normalized.values, normalized.factors), d_gain)
+    }
+
+    /// What dropout multiplies by: `len` values, each 0 with probability `rate`, else `1 / (1 - rate)`. Drawn from the
+    /// backend's random numbers, so [`Backend::seed`] decides it.
+    fn keep_mask(len: usize, rate: f64, device: &Self::Device) -> Tensor<Self, 1> {
+        dropout::keep_mask(len, rate, device)
     }
 
     /// Summed cross-entropy, `[2]`: label-smoothed, and plain. Only the first carries a gradient.

@@ -13,9 +13,11 @@ mod backends;
 mod cells;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod dropout;
 mod host;
 mod int8;
 mod kernels;
+mod layer_norm;
 mod loss;
 mod sequence;
 #[cfg(all(test, feature = "flex"))]
@@ -26,8 +28,9 @@ pub use adam::AdamStep;
 pub use cells::CellKind;
 pub use int8::Int8Matrix;
 pub use kernels::Kernels;
+pub use layer_norm::Normalized;
 pub use loss::CrossEntropy;
-pub use sequence::{SequenceGradients, SequenceInput};
+pub use sequence::{SequenceGradients, SequenceInput, SequenceTape};
 
 /// The backends the trait is implemented for, so that leaf crates name them in one place.
 pub mod backend {

@@ -16,13 +16,18 @@ use crate::{
 /// Added to the score of a padded position; its weight underflows to exactly zero.
 const PADDED: f32 = -1e9;
 
-/// Additive attention (Bahdanau et al., 2015) or general attention (Luong et al., 2015).
+/// Additive attention (Bahdanau et al., 2015) or general attention (Luong et al., 2015), with one head or more
+/// (Vaswani et al., 2017). Several heads have values of their own, and general attention then divides its scores by
+/// the root of a head's width.
 #[derive(Module, Debug)]
 pub struct Attention<B: Backend> {
     key: Projection<B>,
     query: Projection<B>,
-    /// `[1, d_attention]`, additive attention only.
+    /// `[d_encoded, d_encoded]`, several heads only.
+    value: Option<Projection<B>>,
+    /// `[1, d_attention / heads]`, additive attention only.
     score: Option<Projection<B>>,
+    n_heads: usize,
 }
 
 /// Keys and values of a source batch, made once a sentence and used at every step.
@@ -45,41 +50,72 @@ impl<B: Kernels> Attention<B> {
         let mut projection = |name: &str, rows, cols| {
             Projection::build(&format!("decoder.attention.{name}"), [rows, cols], None, source, device)
         };
+        let (n_heads, d_encoded) = (config.n_attention_heads, config.d_encoded());
         Ok(Self {
-            key: projection("key", config.d_attention, config.d_encoded())?,
+            key: projection("key", config.d_attention, d_encoded)?,
             query: projection("query", config.d_attention, config.d_decoder)?,
+            value: if n_heads > 1 { Some(projection("value", d_encoded, d_encoded)?) } else { None },
             score: match config.attention {
-                AttentionKind::Additive => Some(projection("score", 1, config.d_attention)?),
+                AttentionKind::Additive => Some(projection("score", 1, config.d_attention / n_heads)?),
                 AttentionKind::General => None,
             },
+            n_heads,
         })
     }
 
-    /// Projects the keys once.
+    /// Projects keys and values once.
     pub fn project_keys(&self, encoded: &Encoded<B>) -> Keys<B> {
         let penalty = (encoded.mask.clone() - 1.0) * -PADDED;
+        let outputs = encoded.outputs.clone();
         Keys {
-            keys: self.key.forward_3d(encoded.outputs.clone()),
-            values: encoded.outputs.clone(),
+            keys: self.key.forward_3d(outputs.clone()),
+            values: match &self.value {
+                Some(value) => value.forward_3d(outputs),
+                None => outputs,
+            },
             penalty: penalty.unsqueeze_dim(1),
         }
     }
 
-    /// Contexts `[batch, target, d_encoded]` and weights `[batch, target, source]` for `queries`
+    /// `[batch, time, heads * d]` to `[batch * heads, time, d]`.
+    fn split(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, time, width] = x.dims();
+        if self.n_heads == 1 {
+            return x;
+        }
+        let d = width / self.n_heads;
+        x.reshape([batch, time, self.n_heads, d]).swap_dims(1, 2).reshape([batch * self.n_heads, time, d])
+    }
+
+    /// Contexts `[batch, target, d_encoded]` and the first head's weights `[batch, target, source]` for `queries`
     /// `[batch, target, d_decoder]`. Padded positions get zero weight.
     pub fn forward(&self, queries: Tensor<B, 3>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let [batch, target, _] = queries.dims();
-        let [_, positions, d_attention] = keys.keys.dims();
-        let queries = self.query.forward_3d(queries);
+        let heads = self.n_heads;
+        let queries = self.split(self.query.forward_3d(queries));
+        let (k, values) = (self.split(keys.keys.clone()), self.split(keys.values.clone()));
+        let [rows, positions, d] = k.dims();
         let scores = match &self.score {
-            None => queries.matmul(keys.keys.clone().swap_dims(1, 2)),
+            None if heads == 1 => queries.matmul(k.swap_dims(1, 2)),
+            None => queries.matmul(k.swap_dims(1, 2)) * (d as f32).powf(-0.5),
             Some(score) => {
-                let sum = queries.unsqueeze_dim::<4>(2) + keys.keys.clone().unsqueeze_dim::<4>(1);
-                let rows = sum.tanh().reshape([batch * target * positions, d_attention]);
-                score.forward(rows).reshape([batch, target, positions])
+                let sum = queries.unsqueeze_dim::<4>(2) + k.unsqueeze_dim::<4>(1);
+                let sum = sum.tanh().reshape([rows * target * positions, d]);
+                score.forward(sum).reshape([rows, target, positions])
             }
         };
-        let weights = softmax(scores + keys.penalty.clone(), 2); // [batch, target, source]
-        (weights.clone().matmul(keys.values.clone()), weights)
+        let penalty = match heads {
+            1 => keys.penalty.clone(),
+            _ => keys.penalty.clone().repeat_dim(1, heads).reshape([rows, 1, positions]),
+        };
+        let weights = softmax(scores + penalty, 2); // [batch * heads, target, source]
+        let contexts = weights.clone().matmul(values);
+        if heads == 1 {
+            return (contexts, weights);
+        }
+        let d_value = contexts.dims()[2];
+        let contexts = contexts.reshape([batch, heads, target, d_value]).swap_dims(1, 2);
+        let first = weights.reshape([batch, heads, target, positions]).narrow(1, 0, 1);
+        (contexts.reshape([batch, target, heads * d_value]), first.squeeze_dim(1))
     }
 }

@@ -10,6 +10,8 @@ pub enum CellKind {
     Lstm,
     /// Gated recurrent unit (Cho et al., 2014).
     Gru,
+    /// Simpler simple recurrent unit (Kim et al., 2019): no recurrent product, the fastest.
+    Ssru,
 }
 
 impl From<CellKind> for traduko_kernels::CellKind {
@@ -17,6 +19,7 @@ impl From<CellKind> for traduko_kernels::CellKind {
         match kind {
             CellKind::Lstm => Self::Lstm,
             CellKind::Gru => Self::Gru,
+            CellKind::Ssru => Self::Ssru,
         }
     }
 }
@@ -71,10 +74,16 @@ pub struct ModelConfig {
     pub d_decoder: usize,
     /// Decoder layers.
     pub n_decoder_layers: usize,
-    /// Width in which queries meet keys.
+    /// Width in which queries meet keys, all heads together.
     pub d_attention: usize,
+    /// Heads of the attention (Vaswani et al., 2017); a divisor of `d_attention` and of the encoder's output width.
+    pub n_attention_heads: usize,
     /// The kind of cell.
     pub cell: CellKind,
+    /// Whether both products of every gate are layer-normalised (Ba et al., 2016).
+    pub is_layer_normalized: bool,
+    /// Whether a layer adds to its input rather than replaces it, wherever both are equally wide.
+    pub is_residual: bool,
     /// How attention scores.
     pub attention: AttentionKind,
     /// Where the attention vector goes.
@@ -96,7 +105,10 @@ impl Default for ModelConfig {
             d_decoder: 256,
             n_decoder_layers: 2,
             d_attention: 256,
+            n_attention_heads: 1,
             cell: CellKind::Lstm,
+            is_layer_normalized: false,
+            is_residual: false,
             attention: AttentionKind::General,
             attention_place: AttentionPlace::OnTop,
             tie_embeddings: TieKind::All,
@@ -121,6 +133,16 @@ pub enum ModelError {
         /// The greatest value.
         high: usize,
     },
+    /// The heads do not divide a width.
+    #[error("model.n_attention_heads: {heads} does not divide {width}, the width of {what}")]
+    Heads {
+        /// How many heads.
+        heads: usize,
+        /// The width.
+        width: usize,
+        /// Whose width it is.
+        what: &'static str,
+    },
 }
 
 impl ModelConfig {
@@ -142,11 +164,18 @@ impl ModelConfig {
             ("d_decoder", self.d_decoder, 1, 1 << 13),
             ("n_decoder_layers", self.n_decoder_layers, 1, 32),
             ("d_attention", self.d_attention, 1, 1 << 13),
+            ("n_attention_heads", self.n_attention_heads, 1, 64),
             ("max_source_length", self.max_source_length, 2, 4096),
         ];
         for (key, found, low, high) in sizes {
             if !(low..=high).contains(&found) {
                 return Err(ModelError::SizeOutOfRange { key, found, low, high });
+            }
+        }
+        let heads = self.n_attention_heads;
+        for (width, what) in [(self.d_attention, "model.d_attention"), (self.d_encoded(), "the encoder's output")] {
+            if !width.is_multiple_of(heads) {
+                return Err(ModelError::Heads { heads, width, what });
             }
         }
         Ok(())
@@ -162,6 +191,9 @@ mod tests {
         let config = ModelConfig { d_encoder: 1 << 20, ..ModelConfig::default() };
         let message = config.validate().expect_err("too wide").to_string();
         assert_eq!(message, "model.d_encoder: 1048576 is outside 1..=8192");
+        let config = ModelConfig { n_attention_heads: 3, ..ModelConfig::default() };
+        let message = config.validate().expect_err("256 / 3").to_string();
+        assert_eq!(message, "model.n_attention_heads: 3 does not divide 256, the width of model.d_attention");
         assert_eq!(ModelConfig::default().validate(), Ok(()));
     }
 }

@@ -2,7 +2,6 @@
 
 use burn::{
     module::Module,
-    nn::Dropout,
     tensor::{Tensor, backend::Backend},
 };
 use traduko_kernels::Kernels;
@@ -10,7 +9,8 @@ use traduko_kernels::Kernels;
 use crate::{
     attention::{Attention, Keys},
     config::{AttentionPlace, ModelConfig},
-    encoder::Encoded,
+    dropout::{Dropouts, drop},
+    encoder::{Encoded, residual},
     layer::Layer,
     projection::Projection,
     weights::{Init, WeightSource},
@@ -42,6 +42,7 @@ pub struct Decoder<B: Backend> {
     /// `[d_embedding, d_decoder + d_encoded]`.
     combine: Projection<B>,
     is_input_fed: bool,
+    is_residual: bool,
 }
 
 impl<B: Kernels> Decoder<B> {
@@ -59,7 +60,7 @@ impl<B: Kernels> Decoder<B> {
                 _ => config.d_decoder,
             };
             let name = format!("decoder.layers.{index}");
-            layers.push(Layer::build(&name, config.cell.into(), d_input, config.d_decoder, source, device)?);
+            layers.push(Layer::build(&name, config, [d_input, config.d_decoder], source, device)?);
         }
         let d_joined = config.d_decoder + config.d_encoded();
         let d_start = config.n_decoder_layers * config.d_decoder;
@@ -70,6 +71,7 @@ impl<B: Kernels> Decoder<B> {
             bridge: Projection::build("decoder.bridge", [d_start, config.d_encoded()], zeros, source, device)?,
             combine: Projection::build("decoder.combine", [config.d_embedding, d_joined], zeros, source, device)?,
             is_input_fed,
+            is_residual: config.is_residual,
         })
     }
 
@@ -109,59 +111,66 @@ impl<B: Kernels> Decoder<B> {
         state: DecoderState<B>,
         keys: &Keys<B>,
     ) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
-        self.step_with_dropout(embedded, state, keys, None)
+        self.step_with_dropout(embedded, state, keys, &[], 0.0)
     }
 
+    /// As [`Self::step`]; `recurrent` holds what each layer's hidden state is multiplied by, and the share `layers` of
+    /// what passes between layers is dropped.
     fn step_with_dropout(
         &self,
         embedded: Tensor<B, 2>,
         state: DecoderState<B>,
         keys: &Keys<B>,
-        dropout: Option<&Dropout>,
+        recurrent: &[Option<Tensor<B, 2>>],
+        layers: f64,
     ) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
         let mut x = if self.is_input_fed { Tensor::cat(vec![embedded, state.fed], 1) } else { embedded };
-        let mut layers = Vec::with_capacity(self.layers.len());
+        let mut states = Vec::with_capacity(self.layers.len());
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
-            if let (Some(dropout), true) = (dropout, index > 0) {
-                x = dropout.forward(x);
-            }
-            let next = layer.step(x, state);
-            x = layer.hidden(next.clone().unsqueeze_dim(0)).squeeze_dim(0);
-            layers.push(next);
+            let input = if index > 0 { drop(x.clone(), layers) } else { x.clone() };
+            let next = layer.step(input, state, recurrent.get(index).and_then(Option::as_ref));
+            let output = layer.hidden(next.clone().unsqueeze_dim(0));
+            x = if self.is_residual { residual(x.unsqueeze_dim(0), output) } else { output }.squeeze_dim(0);
+            states.push(next);
         }
         let (output, weights) = self.attend(x.unsqueeze_dim(1), keys);
         let output: Tensor<B, 2> = output.squeeze_dim(1);
-        (output.clone(), weights.squeeze_dim(1), DecoderState { layers, fed: output })
+        (output.clone(), weights.squeeze_dim(1), DecoderState { layers: states, fed: output })
     }
 
     /// All steps of a known target: `embedded` `[target, batch, d_embedding]` and `mask` `[target, batch]` to
-    /// `[batch, target, d_embedding]`. With attention on top this is a handful of products; with input feeding it
-    /// walks step by step.
+    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. With attention on top this
+    /// is a handful of products; with input feeding it walks step by step.
     pub fn forward(
         &self,
         embedded: Tensor<B, 3>,
         mask: &Tensor<B, 2>,
         start: DecoderState<B>,
         keys: &Keys<B>,
-        dropout: &Dropout,
-    ) -> Tensor<B, 3> {
+        dropouts: &Dropouts,
+    ) -> (Tensor<B, 3>, Tensor<B, 3>) {
         if self.is_input_fed {
+            let [time, batch, _] = embedded.dims();
+            let device = embedded.device();
+            let recurrent: Vec<_> =
+                self.layers.iter().map(|layer| layer.dropout(batch, dropouts.recurrent, &device)).collect();
             let mut state = start;
-            let mut outputs = Vec::with_capacity(embedded.dims()[0]);
+            let (mut outputs, mut weights) = (Vec::with_capacity(time), Vec::with_capacity(time));
             for x in embedded.iter_dim(0) {
-                let (output, _, next) = self.step_with_dropout(x.squeeze_dim(0), state, keys, Some(dropout));
+                let (output, attended, next) =
+                    self.step_with_dropout(x.squeeze_dim(0), state, keys, &recurrent, dropouts.layers);
                 state = next;
                 outputs.push(output);
+                weights.push(attended);
             }
-            return Tensor::stack(outputs, 1);
+            return (Tensor::stack(outputs, 1), Tensor::stack(weights, 1));
         }
         let mut x = embedded;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
-            if index > 0 {
-                x = dropout.forward(x);
-            }
-            x = layer.hidden(layer.sequence(x, state, mask, false));
+            let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
+            let output = layer.hidden(layer.sequence(input, state, mask, false, dropouts.recurrent));
+            x = if self.is_residual { residual(x, output) } else { output };
         }
-        self.attend(x.swap_dims(0, 1), keys).0
+        self.attend(x.swap_dims(0, 1), keys)
     }
 }

@@ -2,12 +2,16 @@
 
 use burn::{
     module::Module,
-    nn::Dropout,
     tensor::{Tensor, backend::Backend},
 };
 use traduko_kernels::Kernels;
 
-use crate::{config::ModelConfig, layer::Layer, weights::WeightSource};
+use crate::{
+    config::ModelConfig,
+    dropout::{Dropouts, drop},
+    layer::Layer,
+    weights::WeightSource,
+};
 
 /// What the decoder needs of a source batch.
 #[derive(Clone, Debug)]
@@ -31,6 +35,7 @@ pub struct Directions<B: Backend> {
 #[derive(Module, Debug)]
 pub struct Encoder<B: Backend> {
     layers: Vec<Directions<B>>,
+    is_residual: bool,
 }
 
 impl<B: Kernels> Encoder<B> {
@@ -44,34 +49,33 @@ impl<B: Kernels> Encoder<B> {
             let d_input = if index == 0 { config.d_embedding } else { config.d_encoded() };
             let mut layer = |direction: &str| {
                 let name = format!("encoder.layers.{index}.{direction}");
-                Layer::build(&name, config.cell.into(), d_input, config.d_encoder, source, device)
+                Layer::build(&name, config, [d_input, config.d_encoder], source, device)
             };
             layers.push(Directions {
                 forward: layer("forward")?,
                 backward: if config.is_bidirectional { Some(layer("backward")?) } else { None },
             });
         }
-        Ok(Self { layers })
+        Ok(Self { layers, is_residual: config.is_residual })
     }
 
-    /// `x` `[source, batch, d_embedding]`, `mask` `[source, batch]`; `dropout` acts between layers.
-    pub fn forward(&self, x: Tensor<B, 3>, mask: Tensor<B, 2>, dropout: &Dropout) -> Encoded<B> {
+    /// `x` `[source, batch, d_embedding]`, `mask` `[source, batch]`.
+    pub fn forward(&self, x: Tensor<B, 3>, mask: Tensor<B, 2>, dropouts: &Dropouts) -> Encoded<B> {
         let [time, batch, _] = x.dims();
         let device = x.device();
         let mut x = x;
         let mut last = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
-            if index > 0 {
-                x = dropout.forward(x);
-            }
+            let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
             let run = |layer: &Layer<B>, is_reversed: bool| {
-                let states = layer.sequence(x.clone(), layer.zero_state(batch, &device), &mask, is_reversed);
+                let start = layer.zero_state(batch, &device);
+                let states = layer.sequence(input.clone(), start, &mask, is_reversed, dropouts.recurrent);
                 layer.hidden(states)
             };
             let forward = run(&layer.forward, false);
             // Padding hands states on, so the forward state at the end is that of each sentence's last token.
             last = vec![forward.clone().narrow(0, time - 1, 1)];
-            x = match &layer.backward {
+            let output = match &layer.backward {
                 Some(layer) => {
                     let backward = run(layer, true);
                     last.push(backward.clone().narrow(0, 0, 1));
@@ -79,7 +83,13 @@ impl<B: Kernels> Encoder<B> {
                 }
                 None => forward,
             };
+            x = if self.is_residual { residual(x, output) } else { output };
         }
         Encoded { outputs: x.swap_dims(0, 1), mask: mask.transpose(), summary: Tensor::cat(last, 2).squeeze_dim(0) }
     }
+}
+
+/// What a residual layer gives: its input added to its output where both are equally wide (He et al., 2016).
+pub(crate) fn residual<B: Kernels>(input: Tensor<B, 3>, output: Tensor<B, 3>) -> Tensor<B, 3> {
+    if input.dims()[2] == output.dims()[2] { input + output } else { output }
 }

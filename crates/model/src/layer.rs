@@ -7,6 +7,8 @@ use burn::{
 use traduko_kernels::{CellKind, Kernels, SequenceInput};
 
 use crate::{
+    config::ModelConfig,
+    dropout::variational,
     projection::{Projection, parameter},
     weights::{Init, WeightSource},
 };
@@ -16,11 +18,16 @@ use crate::{
 pub struct Layer<B: Backend> {
     /// `[n_gates * d_hidden, d_input]`, with the bias of all gates.
     input: Projection<B>,
-    /// `[n_gates * d_hidden, d_hidden]`.
-    recurrent: Projection<B>,
-    /// `[n_gates * d_hidden]`; a GRU's reset gate acts on it, an LSTM has none.
+    /// `[n_gates * d_hidden]`, the gain of the normalised input product.
+    input_gain: Option<Param<Tensor<B, 1>>>,
+    /// `[n_gates * d_hidden, d_hidden]`; an SSRU has none.
+    recurrent: Option<Projection<B>>,
+    /// `[n_gates * d_hidden]`, the gain of the normalised recurrent product.
+    recurrent_gain: Option<Param<Tensor<B, 1>>>,
+    /// `[n_gates * d_hidden]`; a GRU's reset gate acts on it, others have none.
     recurrent_bias: Option<Param<Tensor<B, 1>>>,
-    is_gru: bool,
+    #[module(skip)]
+    kind: CellKind,
     d_hidden: usize,
 }
 
@@ -31,57 +38,51 @@ impl<B: Kernels> Layer<B> {
     /// What the source says.
     pub fn build<S: WeightSource>(
         name: &str,
-        kind: CellKind,
-        d_input: usize,
-        d_hidden: usize,
+        config: &ModelConfig,
+        [d_input, d_hidden]: [usize; 2],
         source: &mut S,
         device: &B::Device,
     ) -> Result<Self, S::Error> {
+        let kind = CellKind::from(config.cell);
         let n_gates = kind.n_gates() * d_hidden;
-        let bound = (1.0 / d_hidden as f32).sqrt();
-        let init = Init::Uniform { bound };
+        let init = Init::Uniform { bound: (1.0 / d_hidden as f32).sqrt() };
         let bias = match kind {
             CellKind::Lstm => Init::ForgetOpen,
-            CellKind::Gru => Init::Zeros,
+            CellKind::Gru | CellKind::Ssru => Init::Zeros,
         };
-        let recurrent_bias = match kind {
-            CellKind::Lstm => None,
-            CellKind::Gru => {
-                let values = source.vector(&format!("{name}.recurrent_bias"), n_gates, Init::Zeros)?;
-                Some(parameter(values, [n_gates], device))
+        let mut vector = |part: &str, init, is_there: bool| -> Result<_, S::Error> {
+            if !is_there {
+                return Ok(None);
             }
+            let values = source.vector(&format!("{name}.{part}"), n_gates, init)?;
+            Ok(Some(parameter(values, [n_gates], device)))
+        };
+        let recurrent_bias = vector("recurrent_bias", Init::Zeros, kind == CellKind::Gru)?;
+        let input_gain = vector("input_gain", Init::Ones, config.is_layer_normalized)?;
+        let has_recurrent_gain = config.is_layer_normalized && kind.is_recurrent();
+        let recurrent_gain = vector("recurrent_gain", Init::Ones, has_recurrent_gain)?;
+        let mut projection = |part: &str, d, bias| {
+            Projection::build_with(&format!("{name}.{part}"), [n_gates, d], init, bias, source, device)
         };
         Ok(Self {
-            input: Projection::build_with(
-                &format!("{name}.input"),
-                [n_gates, d_input],
-                init,
-                Some(bias),
-                source,
-                device,
-            )?,
-            recurrent: Projection::build_with(
-                &format!("{name}.recurrent"),
-                [n_gates, d_hidden],
-                init,
-                None,
-                source,
-                device,
-            )?,
+            input: projection("input", d_input, Some(bias))?,
+            input_gain,
+            recurrent: if kind.is_recurrent() { Some(projection("recurrent", d_hidden, None)?) } else { None },
+            recurrent_gain,
             recurrent_bias,
-            is_gru: kind == CellKind::Gru,
+            kind,
             d_hidden,
         })
     }
 
     /// The kind of cell.
     pub fn kind(&self) -> CellKind {
-        if self.is_gru { CellKind::Gru } else { CellKind::Lstm }
+        self.kind
     }
 
     /// A state of zeros, `[batch, n_states * d_hidden]`.
     pub fn zero_state(&self, batch: usize, device: &B::Device) -> Tensor<B, 2> {
-        Tensor::zeros([batch, self.kind().n_states() * self.d_hidden], device)
+        Tensor::zeros([batch, self.kind.n_states() * self.d_hidden], device)
     }
 
     /// The hidden part of states, `[a, b, d_hidden]`.
@@ -89,58 +90,90 @@ impl<B: Kernels> Layer<B> {
         states.narrow(2, 0, self.d_hidden)
     }
 
-    /// One step: `x` `[batch, d_input]` and `state` to the next state.
-    pub fn step(&self, x: Tensor<B, 2>, state: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.step_with(self.input.forward(x), state)
+    /// The input's part of all gates, `[rows, d_input]` to `[rows, n_gates * d_hidden]`.
+    fn inputs(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.input_gain {
+            None => self.input.forward(x),
+            Some(gain) => {
+                let product = B::gate_norm(self.input.product(x), gain.val(), self.kind.n_gates());
+                self.input.add_bias(product)
+            }
+        }
     }
 
-    fn step_with(&self, inputs: Tensor<B, 2>, state: Tensor<B, 2>) -> Tensor<B, 2> {
-        let mut recurrent = self.recurrent.forward(state.clone().narrow(1, 0, self.d_hidden));
+    /// One step: `x` `[batch, d_input]` and `state` to the next state. `dropout` is what the hidden state is
+    /// multiplied by before its product, `[batch, d_hidden]`.
+    pub fn step(&self, x: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
+        self.step_with(self.inputs(x), state, dropout)
+    }
+
+    fn step_with(&self, inputs: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
+        let Some(recurrent) = &self.recurrent else {
+            return B::cell_step(self.kind, inputs.clone(), inputs, state);
+        };
+        let mut hidden = state.clone().narrow(1, 0, self.d_hidden);
+        if let Some(dropout) = dropout {
+            hidden = hidden * dropout.clone();
+        }
+        let mut recurrent = recurrent.forward(hidden);
+        if let Some(gain) = &self.recurrent_gain {
+            recurrent = B::gate_norm(recurrent, gain.val(), self.kind.n_gates());
+        }
         if let Some(bias) = &self.recurrent_bias {
             recurrent = recurrent + bias.val().unsqueeze_dim::<2>(0);
         }
-        B::cell_step(self.kind(), inputs, recurrent, state)
+        B::cell_step(self.kind, inputs, recurrent, state)
     }
 
-    /// A whole sequence `x` `[time, batch, d_input]` from `state`; `mask` is `[time, batch]`, 1 for a real step.
-    /// Gives every state, `[time, batch, n_states * d_hidden]`.
+    /// What dropout of the share `rate` multiplies hidden states of one sequence by, `[batch, d_hidden]`.
+    pub fn dropout(&self, batch: usize, rate: f64, device: &B::Device) -> Option<Tensor<B, 2>> {
+        if self.kind.is_recurrent() { variational([batch, self.d_hidden], rate, device) } else { None }
+    }
+
+    /// A whole sequence `x` `[time, batch, d_input]` from `state`; `mask` is `[time, batch]`, 1 for a real step; the
+    /// share `dropout` of hidden states is dropped between steps. Gives every state,
+    /// `[time, batch, n_states * d_hidden]`.
     pub fn sequence(
         &self,
         x: Tensor<B, 3>,
         state: Tensor<B, 2>,
         mask: &Tensor<B, 2>,
         is_reversed: bool,
+        dropout: f64,
     ) -> Tensor<B, 3> {
-        let inputs = self.input.forward_3d(x);
-        if let Some(weight) = &self.recurrent.weight {
-            let device = inputs.device();
-            let n_gates = inputs.dims()[2];
-            let bias =
-                self.recurrent_bias.as_ref().map_or_else(|| Tensor::zeros([n_gates], &device), |bias| bias.val());
+        let [time, batch, d_input] = x.dims();
+        let device = x.device();
+        let inputs = self.inputs(x.reshape([time * batch, d_input]));
+        let n_gates = inputs.dims()[1];
+        let inputs = inputs.reshape([time, batch, n_gates]);
+        let recurrent = self.recurrent.as_ref();
+        // Packed weights know no fused sequence; a kind without recurrent weights needs none.
+        if recurrent.is_none_or(|recurrent| recurrent.weight.is_some()) {
+            let zeros = |len| Tensor::zeros([len], &device);
             return B::sequence(SequenceInput {
-                kind: self.kind(),
+                kind: self.kind,
                 inputs,
-                weight: weight.val(),
-                bias,
+                weight: match recurrent.and_then(|recurrent| recurrent.weight.as_ref()) {
+                    Some(weight) => weight.val(),
+                    None => Tensor::zeros([1, 1], &device),
+                },
+                bias: self.recurrent_bias.as_ref().map_or_else(|| zeros(n_gates), |bias| bias.val()),
+                gain: self.recurrent_gain.as_ref().map(|gain| gain.val()),
                 state,
                 mask: mask.clone(),
+                dropout: self.dropout(batch, dropout, &device),
                 is_reversed,
             });
         }
-        let time = inputs.dims()[0];
         let mut state = state;
         let mut states = vec![None; time];
         for index in 0..time {
             let t = if is_reversed { time - 1 - index } else { index };
-            let next = self.step_with(inputs.clone().narrow(0, t, 1).squeeze_dim(0), state.clone());
-            state = state.clone() + step_mask(mask, t) * (next - state);
+            let next = self.step_with(inputs.clone().narrow(0, t, 1).squeeze_dim(0), state.clone(), None);
+            let mask = mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
+            state = state.clone() + mask * (next - state);
             states[t] = Some(state.clone());
         }
         Tensor::stack(states.into_iter().flatten().collect(), 0)
     }
-}
-
-/// The mask of step `t` as a column, `[batch, 1]`.
-pub fn step_mask<B: Backend>(mask: &Tensor<B, 2>, t: usize) -> Tensor<B, 2> {
-    mask.clone().narrow(0, t, 1).transpose()
 }

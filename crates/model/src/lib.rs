@@ -7,6 +7,7 @@
 mod attention;
 mod config;
 mod decoder;
+mod dropout;
 mod embedding;
 mod encoder;
 mod layer;
@@ -18,16 +19,19 @@ mod weights;
 pub use attention::{Attention, Keys};
 pub use config::{AttentionKind, AttentionPlace, CellKind, ModelConfig, ModelError, TieKind};
 pub use decoder::{Decoder, DecoderState};
+pub use dropout::Dropouts;
 pub use embedding::Embedding;
 pub use encoder::{Encoded, Encoder};
-pub use layer::{Layer, step_mask};
+pub use layer::Layer;
 pub use projection::Projection;
 pub use search::{Hypothesis, SearchOptions, beam_search};
-pub use seq2seq::{Seq2Seq, SourceBatch};
+pub use seq2seq::{Forced, Losses, Seq2Seq, SourceBatch};
 pub use weights::{Init, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError};
 
 /// Id of the padding token.
 pub const PAD: u32 = 0;
+/// Id of the unknown token: never a translation.
+pub const UNK: u32 = 1;
 /// Id of the token that starts a target sentence.
 pub const BOS: u32 = 2;
 /// Id of the token that ends a sentence.

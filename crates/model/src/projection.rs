@@ -68,11 +68,20 @@ impl<B: Kernels> Projection<B> {
 
     /// `[batch, cols]` to `[batch, rows]`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let product = match (&self.weight, &self.packed) {
+        self.add_bias(self.product(x))
+    }
+
+    /// [`Self::forward`] without its bias.
+    pub fn product(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match (&self.weight, &self.packed) {
             (Some(weight), _) => x.matmul(weight.val().transpose()),
             (None, Some(packed)) => B::int8_linear(x, packed),
             (None, None) => unreachable!("a projection is built with weights of one kind"),
-        };
+        }
+    }
+
+    /// `[batch, rows]` plus the bias, where there is one.
+    pub fn add_bias(&self, product: Tensor<B, 2>) -> Tensor<B, 2> {
         match &self.bias {
             Some(bias) => product + bias.val().unsqueeze_dim::<2>(0),
             None => product,

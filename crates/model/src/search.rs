@@ -8,7 +8,7 @@
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 use traduko_kernels::Kernels;
 
-use crate::{BOS, EOS, PAD, decoder::DecoderState, seq2seq::Seq2Seq};
+use crate::{BOS, EOS, PAD, UNK, decoder::DecoderState, seq2seq::Seq2Seq};
 
 /// Score of what must not be chosen; far below any real score, far above the floats' end.
 const DEAD: f32 = -1e9;
@@ -142,9 +142,6 @@ pub async fn beam_search<B: Kernels>(
     let normalised = live.scores / live.lengths.clamp_min(1.0).powf_scalar(options.length_penalty);
     collect(steps, normalised, batch, beam, n_best, sources).await
 }
-
-/// Id of the unknown token: never a translation.
-const UNK: u32 = 1;
 
 /// Once its `n_best` best are finished a sentence is done, and so is all that is left in its beam.
 fn finish_done<B: Backend>(finished: Tensor<B, 2>, batch: usize, beam: usize, n_best: usize) -> Tensor<B, 2> {

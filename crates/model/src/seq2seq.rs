@@ -2,7 +2,6 @@
 
 use burn::{
     module::{Module, ParamId},
-    nn::{Dropout, DropoutConfig},
     tensor::{Int, Tensor, TensorData, backend::Backend},
 };
 use traduko_kernels::{CrossEntropy, Kernels};
@@ -11,6 +10,7 @@ use crate::{
     BOS, EOS, PAD,
     config::ModelConfig,
     decoder::Decoder,
+    dropout::{Dropouts, drop, drop_rows},
     embedding::Embedding,
     encoder::{Encoded, Encoder},
     weights::{self, NamedTensor, WeightSource},
@@ -22,7 +22,8 @@ pub struct Seq2Seq<B: Backend> {
     pub(crate) embedding: Embedding<B>,
     encoder: Encoder<B>,
     pub(crate) decoder: Decoder<B>,
-    dropout: Dropout,
+    #[module(skip)]
+    dropouts: Dropouts,
     pub(crate) n_vocab: usize,
     pub(crate) d_embedding: usize,
 }
@@ -69,15 +70,15 @@ impl<B: Kernels> Seq2Seq<B> {
             embedding: Embedding::build(config, source, device)?,
             encoder: Encoder::build(config, source, device)?,
             decoder: Decoder::build(config, source, device)?,
-            dropout: DropoutConfig::new(0.0).init(),
+            dropouts: Dropouts::default(),
             n_vocab: config.n_vocab,
             d_embedding: config.d_embedding,
         })
     }
 
-    /// The same network with `rate` of embeddings and of what passes between layers dropped while training.
-    pub fn with_dropout(self, rate: f64) -> Self {
-        Self { dropout: DropoutConfig::new(rate).init(), ..self }
+    /// The same network with `dropouts` while training.
+    pub fn with_dropout(self, dropouts: Dropouts) -> Self {
+        Self { dropouts, ..self }
     }
 
     /// The float parameters by name, `[rows, cols]` or `[len]`. Blocks on the device: native callers only.
@@ -94,35 +95,91 @@ impl<B: Kernels> Seq2Seq<B> {
     pub fn encode(&self, sources: &[Vec<u32>], device: &B::Device) -> Encoded<B> {
         let sources: Vec<Vec<u32>> = sources.iter().map(|s| framed(s, None, Some(EOS))).collect();
         let batch = SourceBatch::new(&sources, device);
-        let embedded = self.dropout.forward(self.embedding.source(batch.ids));
-        self.encoder.forward(embedded, batch.mask, &self.dropout)
+        let embedded = drop(self.embedding.source(batch.ids), self.dropouts.embedding);
+        let embedded = drop_rows(embedded, self.dropouts.source_words);
+        self.encoder.forward(embedded, batch.mask, &self.dropouts)
     }
 
-    /// Logits for every target position, `[batch * target, vocab]`, with the ids they should give and a mask, both
-    /// `[batch * target]`, where each target is read after its start mark and must end with its end mark.
-    pub fn forced(
-        &self,
-        sources: &[Vec<u32>],
-        targets: &[Vec<u32>],
-        device: &B::Device,
-    ) -> (Tensor<B, 2>, Tensor<B, 1, Int>, Tensor<B, 1>) {
+    /// The network's answer to known targets, each read after its start mark and to be followed by its end mark.
+    pub fn forced(&self, sources: &[Vec<u32>], targets: &[Vec<u32>], device: &B::Device) -> Forced<B> {
         let encoded = self.encode(sources, device);
         let keys = self.decoder.project_keys(&encoded);
         let inputs: Vec<Vec<u32>> = targets.iter().map(|t| framed(t, Some(BOS), None)).collect();
         let wanted: Vec<Vec<u32>> = targets.iter().map(|t| framed(t, None, Some(EOS))).collect();
         let (inputs, wanted) = (SourceBatch::new(&inputs, device), SourceBatch::new(&wanted, device));
-        let embedded = self.dropout.forward(self.embedding.target(inputs.ids));
+        let embedded = drop(self.embedding.target(inputs.ids), self.dropouts.embedding);
+        let embedded = drop_rows(embedded, self.dropouts.target_words);
         let start = self.decoder.start(&encoded, self.d_embedding);
-        let output = self.decoder.forward(embedded, &inputs.mask, start, &keys, &self.dropout);
+        let (output, attention) = self.decoder.forward(embedded, &inputs.mask, start, &keys, &self.dropouts);
         let [batch, time, d] = output.dims();
-        let logits = self.embedding.logits(self.dropout.forward(output).reshape([batch * time, d]));
-        (logits, wanted.ids.transpose().reshape([batch * time]), wanted.mask.transpose().reshape([batch * time]))
+        Forced {
+            logits: self.embedding.logits(drop(output, self.dropouts.output).reshape([batch * time, d])),
+            targets: wanted.ids.transpose().reshape([batch * time]),
+            weights: wanted.mask.transpose().reshape([batch * time]),
+            attention,
+        }
     }
 
-    /// Summed cross-entropy of a batch, `[2]`: label-smoothed with `smoothing`, and plain. Divide by the number of
-    /// target tokens, end marks included, for a token-normalised loss.
-    pub fn loss(&self, sources: &[Vec<u32>], targets: &[Vec<u32>], smoothing: f32, device: &B::Device) -> Tensor<B, 1> {
-        let (logits, targets, weights) = self.forced(sources, targets, device);
-        B::cross_entropy(CrossEntropy { logits, targets, weights, smoothing })
+    /// Summed losses of a batch. Divide by the number of target tokens, end marks included, for a token-normalised
+    /// loss. `alignments`, where there are any, say which source tokens the first head should look at for each target
+    /// token.
+    pub fn loss(
+        &self,
+        sources: &[Vec<u32>],
+        targets: &[Vec<u32>],
+        alignments: Option<&[&[(u16, u16)]]>,
+        smoothing: f32,
+        device: &B::Device,
+    ) -> Losses<B> {
+        let Forced { logits, targets, weights, attention } = self.forced(sources, targets, device);
+        let cross_entropy = B::cross_entropy(CrossEntropy { logits, targets, weights, smoothing });
+        let alignment = alignments.map(|alignments| alignment_loss(attention, alignments));
+        Losses { cross_entropy, alignment }
     }
+}
+
+/// The network's answer to known targets.
+#[derive(Clone, Debug)]
+pub struct Forced<B: Backend> {
+    /// For every target position, `[batch * target, vocab]`.
+    pub logits: Tensor<B, 2>,
+    /// The ids they should give, `[batch * target]`.
+    pub targets: Tensor<B, 1, Int>,
+    /// 1 for a real token and 0 for padding, `[batch * target]`.
+    pub weights: Tensor<B, 1>,
+    /// The first head's attention, `[batch, target, source]`.
+    pub attention: Tensor<B, 3>,
+}
+
+/// Sums over a batch.
+#[derive(Clone, Debug)]
+pub struct Losses<B: Backend> {
+    /// `[2]`: cross-entropy, label-smoothed, and plain.
+    pub cross_entropy: Tensor<B, 1>,
+    /// `[1]`: cross-entropy of the first head's attention against given alignments.
+    pub alignment: Option<Tensor<B, 1>>,
+}
+
+/// Guided alignment (Chen et al., 2016): the cross-entropy between the attention weights `[batch, target, source]` and
+/// the alignment, links of target and source positions, in which each aligned target token spreads one unit of weight
+/// over its source tokens. Links outside the sentences are passed over.
+fn alignment_loss<B: Backend>(attention: Tensor<B, 3>, alignments: &[&[(u16, u16)]]) -> Tensor<B, 1> {
+    let [batch, time, positions] = attention.dims();
+    let mut wanted = vec![0.0f32; batch * time * positions];
+    for (b, links) in alignments.iter().enumerate() {
+        for &(target, source) in *links {
+            let (target, source) = (usize::from(target), usize::from(source));
+            if target < time && source < positions {
+                wanted[(b * time + target) * positions + source] = 1.0;
+            }
+        }
+    }
+    for row in wanted.chunks_exact_mut(positions) {
+        let n = row.iter().sum::<f32>();
+        if n > 1.0 {
+            row.iter_mut().for_each(|x| *x /= n);
+        }
+    }
+    let wanted = Tensor::<B, 3>::from_data(TensorData::new(wanted, [batch, time, positions]), &attention.device());
+    -(wanted * (attention + 1e-6).log()).sum()
 }

@@ -20,6 +20,8 @@ pub enum Init {
     },
     /// All zeros.
     Zeros,
+    /// All ones.
+    Ones,
     /// Zeros, but ones in the second of four parts: LSTM forget gates start open (Jozefowicz et al., 2015).
     ForgetOpen,
 }
@@ -88,6 +90,7 @@ impl RandomWeights {
         match init {
             Init::Uniform { bound } => (0..len).map(|_| (2.0 * self.next() - 1.0) * bound).collect(),
             Init::Zeros => vec![0.0; len],
+            Init::Ones => vec![1.0; len],
             Init::ForgetOpen => (0..len).map(|i| if i / (len / 4).max(1) == 1 { 1.0 } else { 0.0 }).collect(),
         }
     }

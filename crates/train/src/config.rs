@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use traduko_model::ModelConfig;
+use traduko_model::{Dropouts, ModelConfig};
 
 /// A whole experiment. Every key has a default but `data.dir`; unknown keys are errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct OptimisationConfig {
     pub seed: u64,
     /// Most target tokens in a batch, padding included.
     pub batch_tokens: usize,
+    /// Batches whose gradients are added up for one step.
+    pub accumulate: usize,
     /// Steps to train.
     pub max_steps: u64,
     /// The highest learning rate.
@@ -79,16 +81,32 @@ pub struct OptimisationConfig {
     pub clip_norm: f64,
     /// Label smoothing.
     pub label_smoothing: f64,
-    /// Share of embeddings and of what passes between layers that is dropped.
+    /// Share of what passes between layers that is dropped, each number apart.
     pub dropout: f64,
+    /// Share of embedded tokens that is dropped, each number apart.
+    pub embedding_dropout: f64,
+    /// Share of hidden states that is dropped on their way to the next step, the same at every step.
+    pub recurrent_dropout: f64,
+    /// Share of the attention vector that is dropped on its way to the output table.
+    pub output_dropout: f64,
+    /// Share of source tokens that are dropped whole.
+    pub source_word_dropout: f64,
+    /// Share of the target tokens the decoder reads that are dropped whole.
+    pub target_word_dropout: f64,
     /// Adam's first decay.
     pub beta_1: f64,
     /// Adam's second decay.
     pub beta_2: f64,
     /// Adam's epsilon.
     pub epsilon: f64,
-    /// Decoupled weight decay.
+    /// Decoupled weight decay (AdamW: Loshchilov & Hutter, 2019).
     pub weight_decay: f64,
+    /// Decay of the moving average of the weights that is validated and kept; 0 keeps the weights themselves.
+    pub ema_decay: f64,
+    /// Weight of the alignment loss on the first attention head; above 0 it needs the file of `traduko align`.
+    pub alignment_weight: f64,
+    /// Steps over which the learning rate rises again where a run goes on from weights alone.
+    pub restart_warmup_steps: u64,
     /// Steps between two lines of the log.
     pub log_every: u64,
     /// Steps between two validations.
@@ -108,6 +126,7 @@ impl Default for OptimisationConfig {
         Self {
             seed: 1,
             batch_tokens: 2000,
+            accumulate: 1,
             max_steps: 20_000,
             learning_rate: 1e-3,
             warmup_steps: 400,
@@ -118,16 +137,38 @@ impl Default for OptimisationConfig {
             clip_norm: 1.0,
             label_smoothing: 0.1,
             dropout: 0.1,
+            embedding_dropout: 0.1,
+            recurrent_dropout: 0.0,
+            output_dropout: 0.1,
+            source_word_dropout: 0.0,
+            target_word_dropout: 0.0,
             beta_1: 0.9,
             beta_2: 0.98,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            ema_decay: 0.0,
+            alignment_weight: 0.0,
+            restart_warmup_steps: 100,
             log_every: 50,
             validate_every: 500,
             validate_translation: 0,
             early_stopping_metric: ValidationMetric::Loss,
             early_stopping_patience: 0,
             checkpoint_every: 500,
+        }
+    }
+}
+
+impl OptimisationConfig {
+    /// What is dropped while training.
+    pub fn dropouts(&self) -> Dropouts {
+        Dropouts {
+            embedding: self.embedding_dropout,
+            layers: self.dropout,
+            recurrent: self.recurrent_dropout,
+            output: self.output_dropout,
+            source_words: self.source_word_dropout,
+            target_words: self.target_word_dropout,
         }
     }
 }
@@ -176,11 +217,18 @@ impl TrainConfig {
             ("plateau_factor", train.plateau_factor, 0.0, 1.0),
             ("label_smoothing", train.label_smoothing, 0.0, 0.99),
             ("dropout", train.dropout, 0.0, 0.99),
+            ("embedding_dropout", train.embedding_dropout, 0.0, 0.99),
+            ("recurrent_dropout", train.recurrent_dropout, 0.0, 0.99),
+            ("output_dropout", train.output_dropout, 0.0, 0.99),
+            ("source_word_dropout", train.source_word_dropout, 0.0, 0.99),
+            ("target_word_dropout", train.target_word_dropout, 0.0, 0.99),
             ("clip_norm", train.clip_norm, 0.0, 1e9),
             ("beta_1", train.beta_1, 0.0, 0.999_999),
             ("beta_2", train.beta_2, 0.0, 0.999_999),
             ("epsilon", train.epsilon, 0.0, 1.0),
             ("weight_decay", train.weight_decay, 0.0, 10.0),
+            ("ema_decay", train.ema_decay, 0.0, 0.999_999),
+            ("alignment_weight", train.alignment_weight, 0.0, 100.0),
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {
@@ -189,6 +237,7 @@ impl TrainConfig {
         }
         let counts = [
             ("batch_tokens", train.batch_tokens as u64),
+            ("accumulate", train.accumulate as u64),
             ("max_steps", train.max_steps),
             ("log_every", train.log_every),
             ("validate_every", train.validate_every),

@@ -1,6 +1,7 @@
 //! The training toolkit as a library, so that tests and benches reach it.
 
 mod atomic;
+pub mod bench;
 pub mod config;
 mod cores;
 pub mod corpus;

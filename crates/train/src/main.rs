@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use traduko_train::{config::TrainConfig, evaluate, export, inspect, prepare, report, train, translate};
+use traduko_train::{bench, config::TrainConfig, evaluate, export, inspect, prepare, report, train, translate};
 
 /// Train, try and package recurrent translation models.
 #[derive(Parser)]
@@ -29,6 +29,8 @@ enum Verb {
     Inspect(inspect::InspectArgs),
     /// Write a page with a run's curves, configuration and attention
     Report(report::ReportArgs),
+    /// Measure how fast a configuration trains
+    Bench(bench::BenchArgs),
     /// Print a configuration, complete
     Config {
         /// The experiment, a TOML file
@@ -58,6 +60,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Export(args) => export::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Report(args) => report::run(args),
+        Verb::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Config { config, overrides } => {
             print!("{}", TrainConfig::read(&config, &overrides)?.to_toml()?);
             Ok(ExitCode::SUCCESS)

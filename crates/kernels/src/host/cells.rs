@@ -11,7 +11,7 @@ use crate::CellKind;
 )]
 pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_hidden: usize) -> Vec<f32> {
     let mut next = vec![0.0; state.len()];
-    let mut gates = vec![0.0; 4 * d_hidden];
+    let mut gates = vec![0.0; kind.n_activated() * d_hidden];
     let (n_in, n_state) = (kind.n_gates() * d_hidden, kind.n_states() * d_hidden);
     for (((next, state), inputs), recurrent) in next
         .chunks_exact_mut(n_state)
@@ -27,6 +27,10 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
                 lstm_row(&mut gates, state, next, 1.0);
             }
             CellKind::Gru => gru_row(&mut gates, inputs, recurrent, state, next, 1.0),
+            CellKind::Ssru => {
+                gates.copy_from_slice(inputs);
+                ssru_row(&mut gates, state, next, 1.0);
+            }
         }
     }
     next
@@ -106,5 +110,36 @@ fn gru_units(
         (reset[j], update[j], candidate[j]) = (r, z, n);
         let h = n + z * (state[j] - n);
         next[j] = state[j] + mask * (h - state[j]);
+    }
+}
+
+/// One SSRU row: `gates` holds pre-activations on entry and activations on return.
+#[inline(always)]
+pub fn ssru_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {
+    let d = gates.len() / 2;
+    let (forget, candidate) = gates.split_at_mut(d);
+    let (hidden, cell) = next.split_at_mut(d);
+    ssru_units(forget, candidate, &state[..d], &state[d..2 * d], hidden, cell, mask);
+}
+
+#[inline(always)]
+fn ssru_units(
+    forget: &mut [f32],
+    candidate: &[f32],
+    hidden_before: &[f32],
+    cell_before: &[f32],
+    hidden: &mut [f32],
+    cell: &mut [f32],
+    mask: f32,
+) {
+    let d = forget.len();
+    let (candidate, hidden_before, cell_before) = (&candidate[..d], &hidden_before[..d], &cell_before[..d]);
+    let (hidden, cell) = (&mut hidden[..d], &mut cell[..d]);
+    for j in 0..d {
+        let f = sigmoid(forget[j]);
+        forget[j] = f;
+        let c = candidate[j] + f * (cell_before[j] - candidate[j]);
+        hidden[j] = hidden_before[j] + mask * (c.max(0.0) - hidden_before[j]);
+        cell[j] = cell_before[j] + mask * (c - cell_before[j]);
     }
 }

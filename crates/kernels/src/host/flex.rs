@@ -5,11 +5,13 @@ use burn::{
         Flex,
         flex::{FlexDevice, FlexTensor},
     },
-    tensor::{DType, Int, Shape, Tensor, TensorData, TensorPrimitive},
+    tensor::{DType, Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{adam, cells, int8, loss, sequence, top_k};
-use crate::{AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, SequenceGradients, SequenceInput};
+use super::{adam, cells, dropout, int8, layer_norm, loss, sequence, top_k};
+use crate::{
+    AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceGradients, SequenceInput, SequenceTape,
+};
 
 fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
     x.into_primitive().tensor().to_contiguous()
@@ -49,13 +51,16 @@ fn with_slices<R>(input: &SequenceInput<Flex>, call: impl FnOnce(&sequence::Inpu
     let (inputs, weight, bias) =
         (floats(input.inputs.clone()), floats(input.weight.clone()), floats(input.bias.clone()));
     let (state, mask) = (floats(input.state.clone()), floats(input.mask.clone()));
+    let (gain, dropout) = (input.gain.clone().map(floats), input.dropout.clone().map(floats));
     call(&sequence::Input {
         shape: shape(input),
         inputs: view(&inputs),
         weight: view(&weight),
         bias: view(&bias),
+        gain: gain.as_ref().map(view),
         state: view(&state),
         mask: view(&mask),
+        dropout: dropout.as_ref().map(view),
     })
 }
 
@@ -104,27 +109,61 @@ impl Kernels for Flex {
         tensor(next, [batch, n_state])
     }
 
-    fn sequence_forward(input: &SequenceInput<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
-        let sequence::Shape { time, batch, d_hidden, .. } = shape(input);
-        let (states, gates) = with_slices(input, sequence::forward);
-        (tensor(states, [time, batch, input.kind.n_states() * d_hidden]), tensor(gates, [time, batch, 4 * d_hidden]))
+    fn sequence_forward(input: &SequenceInput<Self>) -> SequenceTape<Self> {
+        let sequence::Shape { kind, time, batch, d_hidden: d, .. } = shape(input);
+        let tape = with_slices(input, sequence::forward);
+        let steps = |values, width| tensor(values, [time, batch, width]);
+        let has_gain = !tape.normalized.is_empty();
+        SequenceTape {
+            states: steps(tape.states, kind.n_states() * d),
+            gates: steps(tape.gates, kind.n_activated() * d),
+            normalized: has_gain
+                .then(|| [steps(tape.normalized, kind.n_gates() * d), steps(tape.factors, kind.n_gates())]),
+        }
     }
 
     fn sequence_backward(
         input: &SequenceInput<Self>,
-        states: Tensor<Self, 3>,
-        gates: Tensor<Self, 3>,
+        tape: SequenceTape<Self>,
         grad: Tensor<Self, 3>,
     ) -> SequenceGradients<Self> {
         let sequence::Shape { kind, time, batch, d_hidden, .. } = shape(input);
-        let (states, grad, n_in) = (floats(states), floats(grad), kind.n_gates() * d_hidden);
-        let result = with_slices(input, |input| sequence::backward(input, view(&states), take(gates), view(&grad)));
+        let (grad, n_in) = (floats(grad), kind.n_gates() * d_hidden);
+        let [normalized, factors] = tape.normalized.map_or([Vec::new(), Vec::new()], |parts| parts.map(take));
+        let tape = sequence::Tape { states: take(tape.states), gates: take(tape.gates), normalized, factors };
+        let result = with_slices(input, |input| sequence::backward(input, tape, view(&grad)));
         SequenceGradients {
             inputs: tensor(result.inputs, [time, batch, n_in]),
-            weight: tensor(result.weight, [n_in, d_hidden]),
-            bias: tensor(result.bias, [n_in]),
+            weight: tensor(result.weight, input.weight.dims()),
+            bias: tensor(result.bias, input.bias.dims()),
+            gain: (!result.gain.is_empty()).then(|| tensor(result.gain, [n_in])),
             state: tensor(result.state, [batch, kind.n_states() * d_hidden]),
         }
+    }
+
+    fn normalize(x: Tensor<Self, 2>, groups: usize) -> Normalized<Self> {
+        let [rows, width] = x.dims();
+        let (values, factors) = layer_norm::normalize(take(x), width / groups);
+        Normalized { values: tensor(values, [rows, width]), factors: tensor(factors, [rows, groups]) }
+    }
+
+    fn gate_norm_backward(
+        grad: Tensor<Self, 2>,
+        normalized: Normalized<Self>,
+        gain: Tensor<Self, 1>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>) {
+        let [rows, width] = grad.dims();
+        let (values, factors) = (floats(normalized.values), floats(normalized.factors));
+        let d = width / (view(&factors).len() / rows.max(1));
+        let (grad, gain) = (take(grad), floats(gain));
+        let (grad, d_gain) = layer_norm::rows_backward(grad, view(&gain), view(&values), view(&factors), d);
+        (tensor(grad, [rows, width]), tensor(d_gain, [width]))
+    }
+
+    fn keep_mask(len: usize, rate: f64, device: &FlexDevice) -> Tensor<Self, 1> {
+        let seed: f32 =
+            Tensor::<Self, 1>::random([1], Distribution::Uniform(0.0, f64::from(1 << 24)), device).into_scalar();
+        tensor(dropout::keep_mask(len, rate, seed.to_bits()), [len])
     }
 
     fn cross_entropy_with_gradient(input: CrossEntropy<Self>) -> (Tensor<Self, 1>, Tensor<Self, 2>) {

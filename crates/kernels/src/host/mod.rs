@@ -9,15 +9,23 @@ mod adam;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cells;
 #[cfg(feature = "flex")]
+mod cells_backward;
+#[cfg(feature = "flex")]
+mod dropout;
+#[cfg(feature = "flex")]
 mod flex;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod int8;
+#[cfg(feature = "flex")]
+mod layer_norm;
 #[cfg(feature = "flex")]
 mod loss;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod math;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+#[cfg(feature = "flex")]
+mod packed;
 #[cfg(feature = "flex")]
 mod sequence;
 #[cfg(any(feature = "flex", feature = "ndarray"))]

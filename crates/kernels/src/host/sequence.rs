@@ -1,12 +1,15 @@
 //! A recurrent sequence over slices: rows of the batch are independent, so each core takes some of them through
 //! all of time without waiting for the others.
 
+use std::ops::Range;
+
 use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::{
-    cells::{gru_row, lstm_row},
-    math::tanh,
+    cells::{gru_row, lstm_row, ssru_row},
+    cells_backward, layer_norm,
+    packed::Packed,
 };
 use crate::{CellKind, sequence::order};
 
@@ -25,12 +28,16 @@ impl Shape {
         self.kind.n_gates() * self.d_hidden
     }
 
+    fn n_activated(&self) -> usize {
+        self.kind.n_activated() * self.d_hidden
+    }
+
     fn n_state(&self) -> usize {
         self.kind.n_states() * self.d_hidden
     }
 
     /// Batch rows for each core.
-    fn chunks(&self) -> Vec<std::ops::Range<usize>> {
+    fn chunks(&self) -> Vec<Range<usize>> {
         let per_core = self.batch.div_ceil(rayon::current_num_threads()).max(1);
         (0..self.batch).step_by(per_core).map(|start| start..(start + per_core).min(self.batch)).collect()
     }
@@ -131,62 +138,115 @@ fn gru_rows(
     }
 }
 
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn ssru_rows(gates: &mut [f32], before: &[f32], next: &mut [f32], mask: &[f32], d: usize) {
+    for (row, mask) in mask.iter().enumerate() {
+        let state = row * 2 * d..(row + 1) * 2 * d;
+        ssru_row(&mut gates[row * 2 * d..(row + 1) * 2 * d], &before[state.clone()], &mut next[state], *mask);
+    }
+}
+
 /// What a sequence is computed from, as contiguous slices; see [`crate::SequenceInput`].
 pub struct Input<'a> {
     pub shape: Shape,
     pub inputs: &'a [f32],
     pub weight: &'a [f32],
     pub bias: &'a [f32],
+    pub gain: Option<&'a [f32]>,
     pub state: &'a [f32],
     pub mask: &'a [f32],
+    pub dropout: Option<&'a [f32]>,
 }
 
-/// States `[time, batch, n_states * d_hidden]` and activated gates `[time, batch, 4 * d_hidden]`.
-pub fn forward(input: &Input) -> (Vec<f32>, Vec<f32>) {
+impl Input<'_> {
+    /// The hidden part of `state` as it enters the product, in `buffer` where dropout changes it; with the distance
+    /// between its rows. `rows` are those of the batch.
+    fn hidden<'a>(&self, state: &'a [f32], rows: &Range<usize>, buffer: &'a mut [f32]) -> (&'a [f32], usize) {
+        let (d, n_state) = (self.shape.d_hidden, self.shape.n_state());
+        let Some(dropout) = self.dropout else { return (state, n_state) };
+        let dropout = dropout[rows.start * d..rows.end * d].chunks_exact(d);
+        for ((out, hidden), keep) in buffer.chunks_exact_mut(d).zip(state.chunks_exact(n_state)).zip(dropout) {
+            for ((out, hidden), keep) in out.iter_mut().zip(hidden).zip(keep) {
+                *out = hidden * keep;
+            }
+        }
+        (buffer, d)
+    }
+}
+
+/// See [`crate::SequenceTape`]; `normalized` and `factors` are empty where there is no gain.
+pub struct Tape {
+    pub states: Vec<f32>,
+    pub gates: Vec<f32>,
+    pub normalized: Vec<f32>,
+    pub factors: Vec<f32>,
+}
+
+/// All steps forward.
+pub fn forward(input: &Input) -> Tape {
     let shape = input.shape;
     let Shape { kind, time, batch, d_hidden: d, .. } = shape;
-    let (n_in, n_state) = (shape.n_in(), shape.n_state());
-    let mut states = vec![0.0; time * batch * n_state];
-    let mut gates = vec![0.0; time * batch * 4 * d];
-    let (all_states, all_gates) = (Rows::new(&mut states), Rows::new(&mut gates));
-    let has_bias = input.bias.iter().any(|&b| b != 0.0);
+    let (n_in, n_state, n_activated) = (shape.n_in(), shape.n_state(), shape.n_activated());
+    let steps = time * batch;
+    let n_normalized = if input.gain.is_some() && kind.is_recurrent() { steps } else { 0 };
+    let mut tape = Tape {
+        states: vec![0.0; steps * n_state],
+        gates: vec![0.0; steps * n_activated],
+        normalized: vec![0.0; n_normalized * n_in],
+        factors: vec![0.0; n_normalized * kind.n_gates()],
+    };
+    let [all_states, all_gates, all_normalized, all_factors] =
+        [&mut tape.states, &mut tape.gates, &mut tape.normalized, &mut tape.factors].map(|x| Rows::new(x));
+    let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [d, n_in], 1, d));
+    let has_bias = kind.is_recurrent() && input.bias.iter().any(|&b| b != 0.0);
     shape.chunks().into_par_iter().for_each(|rows| {
         let n = rows.len();
         let mut before = input.state[rows.start * n_state..rows.end * n_state].to_vec();
         let mut recurrent = vec![0.0; n * n_in];
+        let mut dropped = vec![0.0; if input.dropout.is_some() { n * d } else { 0 }];
         for t in order(time, shape.is_reversed) {
             let first = t * batch + rows.start;
             // SAFETY: each core has its own rows, and each step its own place in time.
-            let (gates, next) =
-                unsafe { (all_gates.get(first * 4 * d, n * 4 * d), all_states.get(first * n_state, n * n_state)) };
+            let (gates, next) = unsafe {
+                (all_gates.get(first * n_activated, n * n_activated), all_states.get(first * n_state, n * n_state))
+            };
             let inputs = &input.inputs[first * n_in..(first + n) * n_in];
             let mask = &input.mask[first..first + n];
-            let weight = Matrix(input.weight, 1, d); // [d, n_in], transposed
-            let hidden = Matrix(&before, n_state, 1);
-            let accumulated = match kind {
-                CellKind::Lstm => {
-                    gates.copy_from_slice(inputs);
-                    &mut *gates
+            if let Some(weight) = &weight {
+                recurrent.fill(0.0);
+                let (hidden, stride) = input.hidden(&before, &rows, &mut dropped);
+                weight.accumulate(&mut recurrent, n, hidden, stride);
+                if let Some(gain) = input.gain {
+                    let groups = kind.n_gates();
+                    // SAFETY: as above.
+                    let (normalized, factors) = unsafe {
+                        (all_normalized.get(first * n_in, n * n_in), all_factors.get(first * groups, n * groups))
+                    };
+                    layer_norm::forward(&mut recurrent, gain, normalized, factors, d);
                 }
-                CellKind::Gru => {
-                    recurrent.fill(0.0);
-                    recurrent.as_mut_slice()
-                }
-            };
-            if has_bias {
-                for row in accumulated.chunks_exact_mut(n_in) {
-                    row.iter_mut().zip(input.bias).for_each(|(x, b)| *x += b);
+                if has_bias {
+                    for row in recurrent.chunks_exact_mut(n_in) {
+                        row.iter_mut().zip(input.bias).for_each(|(x, b)| *x += b);
+                    }
                 }
             }
-            product(accumulated, [n, d, n_in], hidden, weight, 1.0, Parallelism::None);
             match kind {
-                CellKind::Lstm => lstm_rows(gates, &before, next, mask, d),
+                CellKind::Lstm => {
+                    for ((gate, x), y) in gates.iter_mut().zip(inputs).zip(&recurrent) {
+                        *gate = x + y;
+                    }
+                    lstm_rows(gates, &before, next, mask, d);
+                }
                 CellKind::Gru => gru_rows(gates, inputs, &recurrent, &before, next, mask, d),
+                CellKind::Ssru => {
+                    gates.copy_from_slice(inputs);
+                    ssru_rows(gates, &before, next, mask, d);
+                }
             }
             before.copy_from_slice(next);
         }
     });
-    (states, gates)
+    tape
 }
 
 /// Gradients of a sequence as contiguous values; see [`crate::SequenceGradients`].
@@ -194,127 +254,36 @@ pub struct Gradients {
     pub inputs: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
+    pub gain: Vec<f32>,
     pub state: Vec<f32>,
 }
 
-/// One LSTM row backwards: `gates` turns from activations into the gradients of their pre-activations, `carry` from
-/// the gradient of the state after the step into what passes to the state before it (the product apart).
-#[inline(always)]
-fn lstm_row_backward(gates: &mut [f32], cell_before: &[f32], grad: &[f32], carry: &mut [f32], mask: f32) {
-    let d = gates.len() / 4;
-    let (input, rest) = gates.split_at_mut(d);
-    let (forget, rest) = rest.split_at_mut(d);
-    let (candidate, output) = rest.split_at_mut(d);
-    let (carry_hidden, carry_cell) = carry.split_at_mut(d);
-    lstm_units_backward(
-        input,
-        forget,
-        candidate,
-        output,
-        cell_before,
-        &grad[..d],
-        &grad[d..],
-        carry_hidden,
-        carry_cell,
-        mask,
-    );
-}
-
-/// Each slice is a parameter of its own for the reason given at `lstm_units`.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn lstm_units_backward(
-    input: &mut [f32],
-    forget: &mut [f32],
-    candidate: &mut [f32],
-    output: &mut [f32],
-    cell_before: &[f32],
-    grad_hidden: &[f32],
-    grad_cell: &[f32],
-    carry_hidden: &mut [f32],
-    carry_cell: &mut [f32],
-    mask: f32,
-) {
-    let d = input.len();
-    let (forget, candidate, output) = (&mut forget[..d], &mut candidate[..d], &mut output[..d]);
-    let (cell_before, grad_hidden, grad_cell) = (&cell_before[..d], &grad_hidden[..d], &grad_cell[..d]);
-    let (carry_hidden, carry_cell) = (&mut carry_hidden[..d], &mut carry_cell[..d]);
-    for j in 0..d {
-        let (i, f, g, o) = (input[j], forget[j], candidate[j], output[j]);
-        let (d_h, d_c) = (grad_hidden[j] + carry_hidden[j], grad_cell[j] + carry_cell[j]);
-        let tanh_cell = tanh(f * cell_before[j] + i * g);
-        let (live_h, live_c) = (mask * d_h, mask * d_c);
-        let d_cell = live_c + live_h * o * (1.0 - tanh_cell * tanh_cell);
-        input[j] = d_cell * g * i * (1.0 - i);
-        forget[j] = d_cell * cell_before[j] * f * (1.0 - f);
-        candidate[j] = d_cell * i * (1.0 - g * g);
-        output[j] = live_h * tanh_cell * o * (1.0 - o);
-        carry_hidden[j] = d_h - live_h;
-        carry_cell[j] = d_c - live_c + d_cell * f;
-    }
-}
-
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn lstm_rows_backward(gates: &mut [f32], before: &[f32], grad: &[f32], carry: &mut [f32], mask: &[f32], d: usize) {
-    for (row, mask) in mask.iter().enumerate() {
-        let state = row * 2 * d..(row + 1) * 2 * d;
-        lstm_row_backward(
-            &mut gates[row * 4 * d..(row + 1) * 4 * d],
-            &before[state.start + d..state.end],
-            &grad[state.clone()],
-            &mut carry[state],
-            *mask,
-        );
-    }
-}
-
-/// GRU rows backwards: `inputs` and `recurrent` get the gradients of both products, `[rows, 3 * d_hidden]`.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-#[allow(clippy::too_many_arguments)]
-fn gru_rows_backward(
-    gates: &[f32],
-    before: &[f32],
-    grad: &[f32],
-    carry: &mut [f32],
-    inputs: &mut [f32],
-    recurrent: &mut [f32],
-    mask: &[f32],
-    d: usize,
-) {
-    for (row, mask) in mask.iter().enumerate() {
-        let (gates, state) = (&gates[row * 4 * d..(row + 1) * 4 * d], row * d..(row + 1) * d);
-        let (before, grad, carry) = (&before[state.clone()], &grad[state.clone()], &mut carry[state]);
-        let inputs = &mut inputs[row * 3 * d..(row + 1) * 3 * d];
-        let recurrent = &mut recurrent[row * 3 * d..(row + 1) * 3 * d];
-        for j in 0..d {
-            let (r, z, n, inner) = (gates[j], gates[d + j], gates[2 * d + j], gates[3 * d + j]);
-            let total = grad[j] + carry[j];
-            let live = mask * total;
-            let d_n = live * (1.0 - z) * (1.0 - n * n);
-            let d_z = live * (before[j] - n) * z * (1.0 - z);
-            let d_r = d_n * inner * r * (1.0 - r);
-            (inputs[j], inputs[d + j], inputs[2 * d + j]) = (d_r, d_z, d_n);
-            (recurrent[j], recurrent[d + j], recurrent[2 * d + j]) = (d_r, d_z, d_n * r);
-            carry[j] = total - live + live * z;
-        }
-    }
-}
-
-/// The backward pass; `gates` is consumed and becomes the LSTM's gradient of the inputs.
-pub fn backward(input: &Input, states: &[f32], mut gates: Vec<f32>, grad: &[f32]) -> Gradients {
+/// The backward pass; the gates of `tape` become the gradient of the inputs where a kind has as many of them.
+pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
     let shape = input.shape;
     let Shape { kind, time, batch, d_hidden: d, .. } = shape;
-    let (n_in, n_state) = (shape.n_in(), shape.n_state());
-    let mut grad_state = vec![0.0; batch * n_state];
+    let (n_in, n_state, n_activated) = (shape.n_in(), shape.n_state(), shape.n_activated());
+    let Tape { states, mut gates, normalized, factors } = tape;
     let is_gru = kind == CellKind::Gru;
-    let mut gru_inputs = vec![0.0; if is_gru { time * batch * n_in } else { 0 }];
-    let mut gru_recurrent = vec![0.0; if is_gru { time * batch * n_in } else { 0 }];
-    {
-        let all_gates = Rows::new(&mut gates);
-        let all_carry = Rows::new(&mut grad_state);
-        let (all_inputs, all_recurrent) = (Rows::new(&mut gru_inputs), Rows::new(&mut gru_recurrent));
-        shape.chunks().into_par_iter().for_each(|rows| {
+    let has_gain = !normalized.is_empty();
+    let sized = |is_needed: bool, width: usize| vec![0.0; if is_needed { time * batch * width } else { 0 }];
+    let mut grad_state = vec![0.0; batch * n_state];
+    let mut gru_inputs = sized(is_gru, n_in);
+    // The gradient after the bias, where it is not that of the inputs.
+    let mut gru_recurrent = sized(is_gru, n_in);
+    // The gradient of the product, where it is not that after the bias.
+    let mut product = sized(has_gain, n_in);
+    let mut hidden = sized(input.dropout.is_some() && kind.is_recurrent(), d);
+    let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [n_in, d], d, 1));
+    let [all_gates, all_carry, all_inputs, all_recurrent, all_products, all_hidden] =
+        [&mut gates, &mut grad_state, &mut gru_inputs, &mut gru_recurrent, &mut product, &mut hidden]
+            .map(|x| Rows::new(x));
+    let gains: Vec<Vec<f32>> = shape
+        .chunks()
+        .into_par_iter()
+        .map(|rows| {
             let n = rows.len();
+            let mut gain_grad = vec![0.0; if has_gain { n_in } else { 0 }];
             // SAFETY: each core has its own rows.
             let carry = unsafe { all_carry.get(rows.start * n_state, n * n_state) };
             let mut through = vec![0.0; n * d];
@@ -331,10 +300,10 @@ pub fn backward(input: &Input, states: &[f32], mut gates: Vec<f32>, grad: &[f32]
                 let grad = &grad[first * n_state..(first + n) * n_state];
                 let mask = &input.mask[first..first + n];
                 // SAFETY: each core has its own rows, and each step its own place in time.
-                let gates = unsafe { all_gates.get(first * 4 * d, n * 4 * d) };
+                let gates = unsafe { all_gates.get(first * n_activated, n * n_activated) };
                 let recurrent = match kind {
                     CellKind::Lstm => {
-                        lstm_rows_backward(gates, before, grad, carry, mask, d);
+                        cells_backward::lstm_rows(gates, before, grad, carry, mask, d);
                         &*gates
                     }
                     CellKind::Gru => {
@@ -342,50 +311,90 @@ pub fn backward(input: &Input, states: &[f32], mut gates: Vec<f32>, grad: &[f32]
                         let (inputs, recurrent) = unsafe {
                             (all_inputs.get(first * n_in, n * n_in), all_recurrent.get(first * n_in, n * n_in))
                         };
-                        gru_rows_backward(gates, before, grad, carry, inputs, recurrent, mask, d);
+                        cells_backward::gru_rows(gates, before, grad, carry, inputs, recurrent, mask, d);
                         &*recurrent
                     }
+                    CellKind::Ssru => {
+                        cells_backward::ssru_rows(gates, before, grad, carry, mask, d);
+                        continue;
+                    }
                 };
-                let weight = Matrix(input.weight, d, 1);
-                product(&mut through, [n, n_in, d], Matrix(recurrent, n_in, 1), weight, 0.0, Parallelism::None);
+                let Some(weight) = &weight else { continue };
+                let recurrent = match input.gain {
+                    Some(gain) => {
+                        // SAFETY: as above.
+                        let product = unsafe { all_products.get(first * n_in, n * n_in) };
+                        product.copy_from_slice(recurrent);
+                        let groups = kind.n_gates();
+                        let normalized = &normalized[first * n_in..(first + n) * n_in];
+                        let factors = &factors[first * groups..(first + n) * groups];
+                        layer_norm::backward(product, gain, normalized, factors, &mut gain_grad, d);
+                        &*product
+                    }
+                    None => recurrent,
+                };
+                through.fill(0.0);
+                weight.accumulate(&mut through, n, recurrent, n_in);
+                if let Some(dropout) = input.dropout {
+                    let dropout = &dropout[rows.start * d..rows.end * d];
+                    through.iter_mut().zip(dropout).for_each(|(x, keep)| *x *= keep);
+                    // SAFETY: as above.
+                    input.hidden(before, &rows, unsafe { all_hidden.get(first * d, n * d) });
+                }
                 for (carry, through) in carry.chunks_exact_mut(n_state).zip(through.chunks_exact(d)) {
                     carry.iter_mut().zip(through).for_each(|(c, x)| *c += x);
                 }
             }
-        });
+            gain_grad
+        })
+        .collect();
+    if !kind.is_recurrent() {
+        let (weight, bias) = (vec![0.0; input.weight.len()], vec![0.0; input.bias.len()]);
+        return Gradients { inputs: gates, weight, bias, gain: Vec::new(), state: grad_state };
+    }
+    let mut gain = vec![0.0; if has_gain { n_in } else { 0 }];
+    for chunk in gains {
+        gain.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
     }
     let recurrent = if is_gru { &gru_recurrent } else { &gates };
-    let (weight, bias) = weight_gradient(input, states, recurrent);
-    Gradients { inputs: if is_gru { gru_inputs } else { gates }, weight, bias, state: grad_state }
+    let weight = weight_gradient(input, &states, &hidden, if has_gain { &product } else { recurrent });
+    let bias = column_sums(recurrent, n_in);
+    Gradients { inputs: if is_gru { gru_inputs } else { gates }, weight, bias, gain, state: grad_state }
 }
 
-/// The recurrent weights' gradient as one product over all steps but the first, and one for the first.
-fn weight_gradient(input: &Input, states: &[f32], recurrent: &[f32]) -> (Vec<f32>, Vec<f32>) {
+/// The sum of each column of `x` `[rows, width]`.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for row in x.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+    }
+    sums
+}
+
+/// The recurrent weights' gradient from that of the product. Where dropout changed the `hidden` states before each
+/// step, one product over all steps; else one over all steps but the first, and one for the first.
+fn weight_gradient(input: &Input, states: &[f32], hidden: &[f32], grads: &[f32]) -> Vec<f32> {
     let Shape { time, batch, d_hidden: d, is_reversed, .. } = input.shape;
     let (n_in, n_state) = (input.shape.n_in(), input.shape.n_state());
     let mut weight = vec![0.0; n_in * d];
-    // Forwards, step t meets the state of t - 1; backwards, that of t + 1.
-    let (first, grads, hidden) = if is_reversed {
-        ((time - 1) * batch, recurrent, &states[batch * n_state..])
-    } else {
-        (0, &recurrent[batch * n_in..], states)
+    let mut add = |rows, grads: &[f32], hidden: &[f32], stride, keep| {
+        let (grads, hidden) = (Matrix(grads, 1, n_in), Matrix(hidden, stride, 1));
+        product(&mut weight, [n_in, rows, d], grads, hidden, keep, Parallelism::Rayon(0));
     };
-    let rest = (time - 1) * batch;
-    let parallel = Parallelism::Rayon(0);
-    product(
-        &mut weight,
-        [n_in, batch, d],
-        Matrix(&recurrent[first * n_in..], 1, n_in),
-        Matrix(input.state, n_state, 1),
-        0.0,
-        parallel,
-    );
-    if rest > 0 {
-        product(&mut weight, [n_in, rest, d], Matrix(grads, 1, n_in), Matrix(hidden, n_state, 1), 1.0, parallel);
+    if input.dropout.is_some() {
+        add(time * batch, grads, hidden, d, 0.0);
+        return weight;
     }
-    let mut bias = vec![0.0; n_in];
-    for row in recurrent.chunks_exact(n_in) {
-        bias.iter_mut().zip(row).for_each(|(b, x)| *b += x);
+    // Forwards, step t meets the state of t - 1; backwards, that of t + 1.
+    let (first, rest, states) = if is_reversed {
+        ((time - 1) * batch, grads, &states[batch * n_state..])
+    } else {
+        (0, &grads[batch * n_in..], states)
+    };
+    add(batch, &grads[first * n_in..], input.state, n_state, 0.0);
+    if time > 1 {
+        add((time - 1) * batch, rest, states, n_state, 1.0);
     }
-    (weight, bias)
+    weight
 }

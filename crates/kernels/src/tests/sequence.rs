@@ -3,7 +3,7 @@ use burn::{backend::Flex, tensor::Tensor};
 use super::{assert_close, floats, noise, values};
 use crate::{CellKind, Kernels, SequenceInput, cells, sequence};
 
-const KINDS: [CellKind; 2] = [CellKind::Lstm, CellKind::Gru];
+const KINDS: [CellKind; 3] = [CellKind::Lstm, CellKind::Gru, CellKind::Ssru];
 
 /// Rows of different lengths: row `b` has its padding at the end and always one real step.
 fn ragged(time: usize, batch: usize) -> Vec<f32> {
@@ -20,6 +20,8 @@ fn input(kind: CellKind, [time, batch, d]: [usize; 3], is_reversed: bool, is_pad
         bias: floats(noise(3, n_in), [n_in]),
         state: floats(noise(4, batch * kind.n_states() * d), [batch, kind.n_states() * d]),
         mask: floats(mask, [time, batch]),
+        gain: None,
+        dropout: None,
         is_reversed,
     }
 }
@@ -27,27 +29,45 @@ fn input(kind: CellKind, [time, batch, d]: [usize; 3], is_reversed: bool, is_pad
 #[test]
 fn a_sequence_and_its_gradient_equal_the_plain_body() {
     for kind in KINDS {
-        for (time, batch, d) in [(1, 1, 1), (1, 3, 5), (7, 1, 8), (7, 3, 5), (7, 64, 20), (1, 64, 3)] {
+        for (time, batch, d) in [(1, 1, 1), (1, 3, 5), (7, 1, 8), (7, 3, 5), (7, 64, 20), (1, 64, 3), (2, 5, 33)] {
             for (is_reversed, is_padded) in [(false, false), (true, false), (false, true), (true, true)] {
-                let case = format!("{kind:?} {time}x{batch}x{d} reversed {is_reversed} padded {is_padded}");
-                let input = input(kind, [time, batch, d], is_reversed, is_padded);
-                let (states, gates) = Flex::sequence_forward(&input);
-                let (plain_states, plain_gates) = sequence::forward(&input);
-                let width = kind.n_states() * d;
-                let grad = floats(noise(5, time * batch * width), [time, batch, width]);
-                let fused = Flex::sequence_backward(&input, states.clone(), gates.clone(), grad.clone());
-                let plain = sequence::backward(&input, plain_states.clone(), plain_gates.clone(), grad);
-                let close = |name: &str, found: Vec<f32>, wanted: Vec<f32>| {
-                    assert_close(&format!("{case}: {name}"), &found, &wanted, 2e-5);
-                };
-                close("states", values(states), values(plain_states));
-                close("gates", values(gates), values(plain_gates));
-                close("inputs", values(fused.inputs), values(plain.inputs));
-                close("weight", values(fused.weight), values(plain.weight));
-                close("bias", values(fused.bias), values(plain.bias));
-                close("state", values(fused.state), values(plain.state));
+                for (has_gain, has_dropout) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let mut input = input(kind, [time, batch, d], is_reversed, is_padded);
+                    input.gain = has_gain.then(|| floats(noise(9, kind.n_gates() * d), [kind.n_gates() * d]) + 1.0);
+                    input.dropout = has_dropout.then(|| {
+                        let keep = noise(10, batch * d).into_iter().map(|x| if x > -0.3 { 1.4 } else { 0.0 });
+                        floats(keep.collect(), [batch, d])
+                    });
+                    compare(&input, &format!("gain {has_gain} dropout {has_dropout} padded {is_padded}"));
+                }
             }
         }
+    }
+}
+
+fn compare(input: &SequenceInput<Flex>, case: &str) {
+    let (fused, plain) = (Flex::sequence_forward(input), sequence::forward(input));
+    let shape = fused.states.dims();
+    let case = format!("{:?} {shape:?} reversed {} {case}", input.kind, input.is_reversed);
+    let close = |name: &str, found: Vec<f32>, wanted: Vec<f32>| {
+        assert_close(&format!("{case}: {name}"), &found, &wanted, 5e-5);
+    };
+    close("states", values(fused.states.clone()), values(plain.states.clone()));
+    close("gates", values(fused.gates.clone()), values(plain.gates.clone()));
+    assert_eq!(fused.normalized.is_some(), plain.normalized.is_some(), "{case}");
+    if let (Some(fused), Some(plain)) = (&fused.normalized, &plain.normalized) {
+        close("normalized", values(fused[0].clone()), values(plain[0].clone()));
+    }
+    let grad = floats(noise(5, shape.iter().product()), shape);
+    let fused = Flex::sequence_backward(input, fused, grad.clone());
+    let plain = sequence::backward(input, plain, grad);
+    close("inputs", values(fused.inputs), values(plain.inputs));
+    close("weight", values(fused.weight), values(plain.weight));
+    close("bias", values(fused.bias), values(plain.bias));
+    close("state", values(fused.state), values(plain.state));
+    assert_eq!(fused.gain.is_some(), plain.gain.is_some(), "{case}");
+    if let (Some(fused), Some(plain)) = (fused.gain, plain.gain) {
+        close("gain", values(fused), values(plain));
     }
 }
 
@@ -82,8 +102,8 @@ fn a_view_gives_what_its_copy_gives() {
             mask: turned(whole.mask.clone()),
             ..whole.clone()
         };
-        let found = values(Flex::sequence_forward(&viewed).0);
-        assert_eq!(found, values(Flex::sequence_forward(&whole).0), "{kind:?}");
+        let found = values(Flex::sequence_forward(&viewed).states);
+        assert_eq!(found, values(Flex::sequence_forward(&whole).states), "{kind:?}");
     }
 }
 
@@ -101,11 +121,13 @@ fn one_lstm_step_by_hand() {
         bias: floats(vec![0.0; 4], [4]),
         state: floats(vec![0.5, -1.0], [1, 2]),
         mask: floats(vec![1.0], [1, 1]),
+        gain: None,
+        dropout: None,
         is_reversed: false,
     };
-    for (states, gates) in [Flex::sequence_forward(&input), sequence::forward(&input)] {
-        assert_close("states", &values(states), &[-0.012_489_6, -0.05], 1e-6);
-        assert_close("gates", &values(gates), &[0.75, 0.5, 0.6, 0.25], 1e-6);
+    for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
+        assert_close("states", &values(tape.states), &[-0.012_489_6, -0.05], 1e-6);
+        assert_close("gates", &values(tape.gates), &[0.75, 0.5, 0.6, 0.25], 1e-6);
     }
 }
 
@@ -123,11 +145,13 @@ fn one_gru_step_by_hand() {
         bias: floats(vec![0.0, 0.0, -0.5], [3]),
         state: floats(vec![0.5], [1, 1]),
         mask: floats(vec![1.0], [1, 1]),
+        gain: None,
+        dropout: None,
         is_reversed: false,
     };
-    for (states, gates) in [Flex::sequence_forward(&input), sequence::forward(&input)] {
-        assert_close("states", &values(states), &[0.55], 1e-6);
-        assert_close("gates", &values(gates), &[0.75, 0.5, 0.6, 1.5], 1e-6);
+    for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
+        assert_close("states", &values(tape.states), &[0.55], 1e-6);
+        assert_close("gates", &values(tape.gates), &[0.75, 0.5, 0.6, 1.5], 1e-6);
     }
 }
 
@@ -142,8 +166,9 @@ fn padding_never_reaches_a_result() {
             let dirty = SequenceInput { inputs: clean.inputs.clone() + garbage, ..clean.clone() };
             let grad = clean.state.ones_like().unsqueeze_dim::<3>(0).repeat_dim(0, 5);
             let run = |input: &SequenceInput<Flex>| {
-                let (states, gates) = Flex::sequence_forward(input);
-                let gradients = Flex::sequence_backward(input, states.clone(), gates, grad.clone());
+                let tape = Flex::sequence_forward(input);
+                let states = tape.states.clone();
+                let gradients = Flex::sequence_backward(input, tape, grad.clone());
                 [
                     values(states),
                     values(gradients.weight),
@@ -153,6 +178,53 @@ fn padding_never_reaches_a_result() {
                 ]
             };
             assert_eq!(run(&clean), run(&dirty), "{kind:?} reversed {is_reversed}");
+        }
+    }
+}
+
+/// One SSRU step of one unit, cell -1 and then 3: forget sigmoid(ln 3) = 3/4 and candidate 2.
+///
+/// Cell = 3/4 * -1 + 1/4 * 2 = -1/4, hidden = relu(-1/4) = 0; from cell 3 it is 3/4 * 3 + 1/2 = 11/4, and so is hidden.
+#[test]
+fn one_ssru_step_by_hand() {
+    let input = SequenceInput {
+        kind: CellKind::Ssru,
+        inputs: floats(vec![3f32.ln(), 2.0, 3f32.ln(), 2.0], [1, 2, 2]),
+        weight: floats(vec![0.0], [1, 1]),
+        bias: floats(vec![0.0], [1]),
+        state: floats(vec![0.0, -1.0, 0.0, 3.0], [2, 2]),
+        mask: floats(vec![1.0, 1.0], [1, 2]),
+        gain: None,
+        dropout: None,
+        is_reversed: false,
+    };
+    for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
+        assert_close("states", &values(tape.states), &[0.0, -0.25, 2.75, 2.75], 1e-6);
+        assert_close("gates", &values(tape.gates), &[0.75, 2.0, 0.75, 2.0], 1e-6);
+    }
+}
+
+/// One LSTM step of two units with a recurrent product of (3, 5) in every gate: without its mean 4 and its standard
+/// deviation 1 it is (-1, 1), whatever the weights are multiplied by; the gain 2 makes (-2, 2).
+#[test]
+fn the_recurrent_product_is_normalised() {
+    let case = |scale: f32| SequenceInput {
+        kind: CellKind::Lstm,
+        inputs: floats(vec![0.0; 8], [1, 1, 8]),
+        weight: floats([3.0, 0.0, 5.0, 0.0].map(|x| x * scale).repeat(4), [8, 2]),
+        bias: floats(vec![0.0; 8], [8]),
+        state: floats(vec![1.0, 0.0, 0.0, 0.0], [1, 4]),
+        mask: floats(vec![1.0], [1, 1]),
+        gain: Some(floats(vec![2.0; 8], [8])),
+        dropout: None,
+        is_reversed: false,
+    };
+    let (low, high) = (1.0 / (1.0 + 2f32.exp()), 1.0 / (1.0 + (-2f32).exp()));
+    let tanh = 2f32.tanh();
+    for input in [case(1.0), case(10.0)] {
+        for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
+            let wanted = [low, high, low, high, -tanh, tanh, low, high];
+            assert_close("gates", &values(tape.gates), &wanted, 2e-5);
         }
     }
 }

@@ -21,12 +21,11 @@
 
 use std::convert::Infallible;
 
-use burn::{
-    nn::DropoutConfig,
-    tensor::{Tensor, TensorData},
-};
+use burn::tensor::{Tensor, TensorData};
 use traduko_kernels::backend::Flex;
-use traduko_model::{Attention, AttentionKind, CellKind, Encoded, Encoder, Init, Matrix, ModelConfig, WeightSource};
+use traduko_model::{
+    Attention, AttentionKind, CellKind, Dropouts, Encoded, Encoder, Init, Matrix, ModelConfig, WeightSource,
+};
 
 /// `sin(0.7 i + phase) * scale`.
 fn wave(len: usize, phase: f64, scale: f64) -> Vec<f32> {
@@ -94,7 +93,7 @@ fn encode(cell: CellKind, is_bidirectional: bool, mask: Vec<f32>) -> Encoded<Fle
     };
     let Ok(encoder) = Encoder::<Flex>::build(&config, &mut Waves, &Default::default());
     let x = tensor(wave(4 * 2 * 3, 0.5, 1.0), [4, 2, 3]);
-    encoder.forward(x, tensor(mask, [4, 2]), &DropoutConfig::new(0.0).init())
+    encoder.forward(x, tensor(mask, [4, 2]), &Dropouts::default())
 }
 
 /// ```python

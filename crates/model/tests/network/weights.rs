@@ -32,7 +32,7 @@ fn networks() -> Vec<ModelConfig> {
 }
 
 fn logits(model: &Seq2Seq<Flex>) -> Vec<f32> {
-    let (logits, _, _) = model.forced(&[vec![4, 5, 8], vec![6]], &[vec![7], vec![4, 4, 6]], &Default::default());
+    let logits = model.forced(&[vec![4, 5, 8], vec![6]], &[vec![7], vec![4, 4, 6]], &Default::default()).logits;
     logits.into_data().into_vec().expect("floats")
 }
 

@@ -44,6 +44,9 @@ pub struct TrainSummary {
     pub validations: Vec<(u64, f64)>,
     /// The learning rate's memory.
     pub schedule: ScheduleState,
+    /// Steps done when Adam's moments were last zero.
+    #[serde(default)]
+    pub restarted_at: u64,
 }
 
 impl TrainSummary {

@@ -25,6 +25,9 @@ pub struct StepLine {
     pub loss: f64,
     /// Perplexity of the plain loss since the last line.
     pub perplexity: f64,
+    /// Alignment loss, nats a target token, since the last line; with guided alignment only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment_loss: Option<f64>,
     /// Learning rate.
     pub learning_rate: f64,
     /// Norm of the gradient of the last step.
@@ -192,6 +195,7 @@ mod tests {
             step: 5,
             loss: 2.5,
             perplexity: 12.0,
+            alignment_loss: Some(0.25),
             learning_rate: 1e-3,
             gradient_norm: 0.5,
             tokens_per_second: 900.0,

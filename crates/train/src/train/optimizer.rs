@@ -3,11 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    module::{Module, ModuleMapper, Param, ParamId},
     tensor::{Tensor, TensorData, backend::AutodiffBackend},
 };
 use traduko_kernels::{AdamStep, Kernels};
 use traduko_model::{NamedTensor, Seq2Seq};
+
+use super::trainer::Gradients;
+
+/// The numbers of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Adam's.
+    pub adam: AdamStep,
+    /// Largest norm of the gradient over all parameters; 0 never clips.
+    pub clip_norm: f64,
+}
 
 /// Both moments of every parameter.
 pub struct Optimizer<B: AutodiffBackend> {
@@ -21,11 +32,6 @@ impl<B: AutodiffBackend + Kernels> Optimizer<B>
 where
     B::InnerBackend: Kernels,
 {
-    /// Moments of zero.
-    pub fn new() -> Self {
-        Self { moments: HashMap::new() }
-    }
-
     /// Moments out of a checkpoint; those missing start at zero.
     pub fn restore(model: &Seq2Seq<B>, mut tensors: BTreeMap<String, NamedTensor>, device: &B::Device) -> Self {
         let mut moments = HashMap::new();
@@ -58,43 +64,27 @@ where
         tensors
     }
 
-    /// One step. `step.gradient_scale` averages the summed loss; clipping to `clip_norm` (0: never) comes on top.
-    /// Gives the network and the norm of the averaged gradient before clipping.
-    pub fn step(
-        &mut self,
-        model: Seq2Seq<B>,
-        gradients: B::Gradients,
-        mut step: AdamStep,
-        clip_norm: f64,
-    ) -> (Seq2Seq<B>, f64) {
-        let mut squares = Squares::<B> { gradients: &gradients, sums: Vec::new() };
-        model.visit(&mut squares);
+    /// Gives the network after the step and the norm of the scaled gradient before clipping.
+    pub fn step(&mut self, model: Seq2Seq<B>, gradients: Gradients<B>, step: Step) -> (Seq2Seq<B>, f64) {
+        let Step { mut adam, clip_norm } = step;
+        // Added up in the order of the parameters, so that two runs give the same bits.
+        let squares = model.parameter_names().into_iter().filter_map(|(_, id)| gradients.get(&id)).map(|gradient| {
+            let squares: Tensor<B::InnerBackend, 1> = gradient.clone().powi_scalar(2).sum();
+            squares
+        });
         let sum: f32 =
-            Tensor::cat(squares.sums, 0).sum().into_data().convert::<f32>().into_vec().expect("converted to f32")[0];
-        let norm = f64::from(sum).sqrt() * f64::from(step.gradient_scale);
+            Tensor::cat(squares.collect(), 0).sum().into_data().convert::<f32>().into_vec().expect("converted")[0];
+        let norm = f64::from(sum).sqrt() * f64::from(adam.gradient_scale);
         if clip_norm > 0.0 && norm > clip_norm {
-            step.gradient_scale *= (clip_norm / norm) as f32;
+            adam.gradient_scale *= (clip_norm / norm) as f32;
         }
-        let mut update = Update { gradients, moments: &mut self.moments, step };
+        let mut update = Update { gradients, moments: &mut self.moments, step: adam };
         (model.map(&mut update), norm)
     }
 }
 
-struct Squares<'a, B: AutodiffBackend> {
-    gradients: &'a B::Gradients,
-    sums: Vec<Tensor<B::InnerBackend, 1>>,
-}
-
-impl<B: AutodiffBackend> ModuleVisitor<B> for Squares<'_, B> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.sums.push(gradient.powi_scalar(2).sum());
-        }
-    }
-}
-
 struct Update<'a, B: AutodiffBackend> {
-    gradients: B::Gradients,
+    gradients: Gradients<B>,
     moments: &'a mut HashMap<ParamId, [Tensor<B::InnerBackend, 1>; 2]>,
     step: AdamStep,
 }
@@ -105,7 +95,7 @@ where
 {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
         let (id, tensor, mapper) = param.consume();
-        let Some(gradient) = tensor.grad_remove(&mut self.gradients) else {
+        let Some(gradient) = self.gradients.remove(&id) else {
             return Param::from_mapped_value(id, tensor, mapper);
         };
         let shape = tensor.shape();
@@ -115,7 +105,7 @@ where
             [zeros.clone(), zeros]
         });
         let values = tensor.inner().reshape([len]);
-        let (values, moments) = B::InnerBackend::adam_step(values, gradient.reshape([len]), moments, self.step);
+        let (values, moments) = B::InnerBackend::adam_step(values, gradient, moments, self.step);
         self.moments.insert(id, moments);
         let tensor = Tensor::from_inner(values.reshape(shape)).require_grad();
         Param::from_mapped_value(id, tensor, mapper)

@@ -1,6 +1,7 @@
 //! `traduko train`: the loop.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use burn::{module::AutodiffModule, tensor::backend::AutodiffBackend};
+use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use traduko_kernels::{AdamStep, Kernels};
 use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
@@ -18,13 +19,14 @@ use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
     log::{StepLine, ValidationLine},
-    optimizer::Optimizer,
+    optimizer::Step,
     progress::Progress,
+    trainer::{Batch, Objective, Sums, Trainer},
     translation_score::ValidationText,
 };
 use crate::{
     atomic::write_atomically,
-    config::{TrainConfig, ValidationMetric},
+    config::{OptimisationConfig, TrainConfig, ValidationMetric},
     dataset::Dataset,
     device::{Device, WithBackend},
 };
@@ -85,13 +87,8 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(is_stopped)
 }
 
-/// Opens or begins the run's folder; gives the configuration, complete, and the checkpoint to go on from.
-fn open(
-    args: &TrainArgs,
-    n_vocab: impl Fn(&TrainConfig) -> anyhow::Result<usize>,
-) -> anyhow::Result<(TrainConfig, Option<Checkpoint>)> {
-    let mut config = TrainConfig::read(&args.config, &args.overrides)?;
-    config.model.n_vocab = n_vocab(&config)?;
+/// Opens or begins the run's folder; gives the checkpoint to go on from.
+fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpoint>> {
     let last = args.out.join(LAST);
     if args.resume {
         let before = TrainConfig::read(&args.out.join(CONFIG), &[])?;
@@ -100,7 +97,7 @@ fn open(
         }
         let checkpoint = Checkpoint::read(&last)?;
         write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-        return Ok((config, Some(checkpoint)));
+        return Ok(Some(checkpoint));
     }
     if last.exists() {
         bail!("{} already holds a run; go on with --resume or choose another --out", args.out.display());
@@ -110,7 +107,7 @@ fn open(
     let data = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
     write_in(&args.out, "tokenizer.json", &data)?;
     write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-    Ok((config, None))
+    Ok(None)
 }
 
 fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
@@ -149,27 +146,68 @@ fn build<B: Kernels>(
 /// Sums since the last line of the log.
 #[derive(Default)]
 struct Window {
-    smoothed: f64,
-    plain: f64,
-    tokens: u64,
+    sums: Sums,
     seconds: f64,
+}
+
+/// Batches of the training text, pass after pass.
+struct Feed<'a> {
+    dataset: &'a Dataset,
+    settings: &'a OptimisationConfig,
+    batches: Vec<Vec<usize>>,
+    epoch: u64,
+}
+
+impl<'a> Feed<'a> {
+    fn new(dataset: &'a Dataset, settings: &'a OptimisationConfig, epoch: u64) -> Self {
+        let batches = dataset.batches(settings.batch_tokens, settings.seed, epoch);
+        Self { dataset, settings, batches, epoch }
+    }
+
+    /// The next batch; `summary` says which, and is moved on.
+    fn next(&mut self, summary: &mut TrainSummary) -> Batch {
+        if summary.batch >= self.batches.len() {
+            (summary.epoch, summary.batch) = (summary.epoch + 1, 0);
+        }
+        if summary.epoch != self.epoch {
+            *self = Self::new(self.dataset, self.settings, summary.epoch);
+        }
+        let batch = gather(self.dataset, &self.batches[summary.batch]);
+        summary.batch += 1;
+        batch
+    }
+}
+
+/// The numbers of step `summary.step`.
+fn step_of(settings: &OptimisationConfig, summary: &TrainSummary) -> Step {
+    let learning_rate = summary.schedule.learning_rate(settings, summary.step, summary.restarted_at);
+    let adam = AdamStep {
+        learning_rate: learning_rate as f32,
+        beta_1: settings.beta_1 as f32,
+        beta_2: settings.beta_2 as f32,
+        epsilon: settings.epsilon as f32,
+        weight_decay: settings.weight_decay as f32,
+        gradient_scale: 1.0,
+        step: summary.step - summary.restarted_at,
+    };
+    Step { adam, clip_norm: settings.clip_norm }
 }
 
 fn train<B: AutodiffBackend + Kernels>(args: &TrainArgs, device: &B::Device) -> anyhow::Result<()>
 where
     B::InnerBackend: Kernels,
 {
-    let (config, checkpoint) = open(args, |config| Ok(read_dataset(config, "train.ids")?.n_vocab()))?;
-    let train = read_dataset(&config, "train.ids")?;
+    let mut config = TrainConfig::read(&args.config, &args.overrides)?;
+    let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
+    config.model.n_vocab = train.n_vocab();
+    let checkpoint = open(args, &config)?;
     let settings = &config.train;
-    let valid = ValidationText::new(read_dataset(&config, "valid.ids")?, &args.out, settings, args.device)?;
-    let mut model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
-    model = model.with_dropout(settings.dropout);
-    let mut optimizer = match &checkpoint {
-        Some(checkpoint) => Optimizer::restore(&model, checkpoint.moments_by_name(), device),
-        None => Optimizer::new(),
+    let valid = ValidationText::new(valid, &args.out, settings, args.device)?;
+    let model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
+    let (mut summary, state) = match checkpoint {
+        Some(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
+        None => (TrainSummary::new(), BTreeMap::new()),
     };
-    let mut summary = checkpoint.map_or_else(TrainSummary::new, |checkpoint| checkpoint.summary);
     let mut progress = Progress::new(&args.out, summary.step, settings.max_steps)?;
     progress.line(&format!(
         "{} pairs, {} parameters, from step {}",
@@ -177,73 +215,57 @@ where
         burn::module::Module::<B>::num_params(&model),
         summary.step
     ));
+    let mut trainer = Trainer::new(model.with_dropout(settings.dropouts()), state, settings.ema_decay, device);
+    let objective =
+        Objective { smoothing: settings.label_smoothing as f32, alignment_weight: settings.alignment_weight as f32 };
 
     let is_stopped = stop_on_ctrl_c()?;
     let begun = Instant::now();
     let seconds_before = summary.seconds;
     let deadline = args.max_minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));
     let mut window = Window::default();
-    let mut batches = train.batches(settings.batch_tokens, settings.seed, summary.epoch);
+    let mut feed = Feed::new(&train, settings, summary.epoch);
     let is_over = |step: u64| {
         step >= settings.max_steps
             || is_stopped.load(Ordering::SeqCst)
             || deadline.is_some_and(|d| begun.elapsed() >= d)
     };
     while !is_over(summary.step) && !summary.schedule.is_exhausted(settings) {
-        if summary.batch >= batches.len() {
-            (summary.epoch, summary.batch) = (summary.epoch + 1, 0);
-            batches = train.batches(settings.batch_tokens, settings.seed, summary.epoch);
-        }
         let started = Instant::now();
-        let (sources, targets) = gather(&train, &batches[summary.batch]);
-        let tokens: usize = targets.iter().map(|target| target.len() + 1).sum();
+        let batches: Vec<Batch> = (0..settings.accumulate).map(|_| feed.next(&mut summary)).collect();
         summary.step += 1;
         // Dropout depends on the step alone, so a resumed run draws what an uninterrupted one would have drawn.
         B::seed(device, settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step);
-        let loss = model.loss(&sources, &targets, settings.label_smoothing as f32, device);
-        let sums: Vec<f32> = loss.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32");
-        if !sums[0].is_finite() {
-            bail!("step {}: the loss is {}; lower train.learning_rate and resume", summary.step, sums[0]);
-        }
-        let gradients = loss.narrow(0, 0, 1).backward();
-        let learning_rate = summary.schedule.learning_rate(settings, summary.step);
-        let step = AdamStep {
-            learning_rate: learning_rate as f32,
-            beta_1: settings.beta_1 as f32,
-            beta_2: settings.beta_2 as f32,
-            epsilon: settings.epsilon as f32,
-            weight_decay: settings.weight_decay as f32,
-            gradient_scale: 1.0 / tokens as f32,
-            step: summary.step,
-        };
-        let (next, gradient_norm) = optimizer.step(model, gradients, step, settings.clip_norm);
-        model = next;
-        summary.batch += 1;
-        summary.target_tokens += tokens as u64;
+        let step = step_of(settings, &summary);
+        let (sums, gradient_norm) = trainer
+            .step(&batches, objective, step, device)
+            .with_context(|| format!("step {}; lower train.learning_rate and resume", summary.step))?;
+        summary.target_tokens += sums.tokens as u64;
         summary.seconds = seconds_before + begun.elapsed().as_secs_f64();
-        window.smoothed += f64::from(sums[0]);
-        window.plain += f64::from(sums[1]);
-        window.tokens += tokens as u64;
+        window.sums += sums;
         window.seconds += started.elapsed().as_secs_f64();
         progress.step(summary.step);
         if summary.step.is_multiple_of(settings.log_every) {
-            let window = std::mem::take(&mut window);
-            let tokens = window.tokens as f64;
+            let Window { sums, seconds } = std::mem::take(&mut window);
+            let tokens = sums.tokens as f64;
             progress.trained(StepLine {
                 step: summary.step,
-                loss: window.smoothed / tokens,
-                perplexity: (window.plain / tokens).exp(),
-                learning_rate,
+                loss: sums.smoothed / tokens,
+                perplexity: (sums.plain / tokens).exp(),
+                alignment_loss: (settings.alignment_weight > 0.0).then_some(sums.alignment / tokens),
+                learning_rate: f64::from(step.adam.learning_rate),
                 gradient_norm,
-                tokens_per_second: tokens / window.seconds,
+                tokens_per_second: tokens / seconds,
             })?;
         }
         if summary.step.is_multiple_of(settings.validate_every) || is_over(summary.step) {
-            validate(&model, &valid, &config, &mut summary, &mut progress, &args.out, device)?;
+            validate::<B>(&trainer.validated(), &valid, &config, &mut summary, &mut progress, &args.out, device)?;
         }
         let is_last = is_over(summary.step) || summary.schedule.is_exhausted(settings);
         if summary.step.is_multiple_of(settings.checkpoint_every) || is_last {
-            save(&model, &optimizer, &summary, &args.out)?;
+            let weights = trainer.model().weights();
+            let checkpoint = Checkpoint { summary: summary.clone(), weights, moments: trainer.state() };
+            checkpoint.write(&args.out.join(LAST))?;
         }
     }
     if summary.schedule.is_exhausted(settings) {
@@ -256,27 +278,16 @@ where
     Ok(())
 }
 
-/// The sentences of a batch, source and target.
-fn gather(dataset: &Dataset, batch: &[usize]) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
-    batch.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec())).unzip()
-}
-
-fn save<B: AutodiffBackend + Kernels>(
-    model: &Seq2Seq<B>,
-    optimizer: &Optimizer<B>,
-    summary: &TrainSummary,
-    out: &Path,
-) -> anyhow::Result<()>
-where
-    B::InnerBackend: Kernels,
-{
-    let checkpoint = Checkpoint { summary: summary.clone(), weights: model.weights(), moments: optimizer.named(model) };
-    checkpoint.write(&out.join(LAST))
+/// The sentences of a batch.
+fn gather(dataset: &Dataset, batch: &[usize]) -> Batch {
+    let pairs = batch.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec()));
+    let (sources, targets) = pairs.unzip();
+    Batch { sources, targets, alignments: None }
 }
 
 /// Plain loss over the validation text and scores of translations where wanted; the best weights so far are kept.
 fn validate<B: AutodiffBackend + Kernels>(
-    model: &Seq2Seq<B>,
+    network: &Seq2Seq<B::InnerBackend>,
     valid: &ValidationText,
     config: &TrainConfig,
     summary: &mut TrainSummary,
@@ -287,21 +298,21 @@ fn validate<B: AutodiffBackend + Kernels>(
 where
     B::InnerBackend: Kernels,
 {
-    let network = model.valid();
     let (mut sum, mut tokens) = (0.0, 0usize);
     for batch in valid.pairs.batches(config.train.batch_tokens, 0, 0) {
-        let (sources, targets) = gather(&valid.pairs, &batch);
+        let batch = gather(&valid.pairs, &batch);
         let sums: Vec<f32> = network
-            .loss(&sources, &targets, 0.0, device)
+            .loss(&batch.sources, &batch.targets, None, 0.0, device)
+            .cross_entropy
             .into_data()
             .convert::<f32>()
             .into_vec()
             .expect("converted to f32");
         sum += f64::from(sums[1]);
-        tokens += targets.iter().map(|target| target.len() + 1).sum::<usize>();
+        tokens += batch.target_tokens();
     }
     let loss = sum / tokens as f64;
-    let scores = valid.translation_scores(&network, device)?;
+    let scores = valid.translation_scores(network, device)?;
     let judged = match (config.train.early_stopping_metric, scores) {
         (ValidationMetric::Bleu, Some(scores)) => scores.bleu,
         (ValidationMetric::Chrf, Some(scores)) => scores.chrf,
@@ -318,7 +329,7 @@ where
         is_best,
     })?;
     if is_best {
-        let best = Checkpoint { summary: summary.clone(), weights: model.weights(), moments: Vec::new() };
+        let best = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
         best.write(&out.join(BEST))?;
     }
     Ok(())

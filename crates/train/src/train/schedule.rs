@@ -29,8 +29,18 @@ impl Default for ScheduleState {
 }
 
 impl ScheduleState {
-    /// The learning rate of `step`, counted from 1.
-    pub fn learning_rate(&self, config: &OptimisationConfig, step: u64) -> f64 {
+    /// The learning rate of `step`, counted from 1, where Adam's moments were last zero after step `restarted_at`.
+    pub fn learning_rate(&self, config: &OptimisationConfig, step: u64, restarted_at: u64) -> f64 {
+        let rate = self.scheduled(config, step);
+        let since = step - restarted_at;
+        if restarted_at > 0 && since < config.restart_warmup_steps {
+            rate * since as f64 / config.restart_warmup_steps as f64
+        } else {
+            rate
+        }
+    }
+
+    fn scheduled(&self, config: &OptimisationConfig, step: u64) -> f64 {
         let peak = config.learning_rate;
         let warmup = config.warmup_steps;
         if step < warmup {
@@ -94,7 +104,7 @@ mod tests {
     #[test]
     fn rates_by_hand() {
         let state = ScheduleState::default();
-        let rate = |kind, step| state.learning_rate(&config(kind), step);
+        let rate = |kind, step| state.learning_rate(&config(kind), step, 0);
         assert_eq!(rate(ScheduleKind::Constant, 50), 0.5);
         assert_eq!(rate(ScheduleKind::Constant, 5000), 1.0);
         assert_eq!(rate(ScheduleKind::InverseSqrt, 400), 0.5);
@@ -103,14 +113,23 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_warms_up_again() {
+        let config = OptimisationConfig { restart_warmup_steps: 50, ..config(ScheduleKind::Constant) };
+        let state = ScheduleState::default();
+        assert_eq!(state.learning_rate(&config, 510, 500), 0.2);
+        assert_eq!(state.learning_rate(&config, 550, 500), 1.0);
+        assert_eq!(state.learning_rate(&config, 10, 0), 0.1);
+    }
+
+    #[test]
     fn a_plateau_halves_after_its_patience() {
         let config = config(ScheduleKind::Plateau);
         let mut state = ScheduleState::default();
         assert!(state.validated(&config, 3.0));
         assert!(!state.validated(&config, 3.5));
-        assert_eq!(state.learning_rate(&config, 500), 1.0);
+        assert_eq!(state.learning_rate(&config, 500, 0), 1.0);
         assert!(!state.validated(&config, 3.2));
-        assert_eq!(state.learning_rate(&config, 500), 0.5);
+        assert_eq!(state.learning_rate(&config, 500, 0), 0.5);
         assert!(state.validated(&config, 2.9));
     }
 
@@ -127,7 +146,7 @@ mod tests {
         assert!(!state.validated(&config, 21.0));
         assert!(!state.validated(&config, 20.5));
         // The learning rate fell at the second validation without improvement; patience counts on.
-        assert_eq!(state.learning_rate(&config, 500), 0.5);
+        assert_eq!(state.learning_rate(&config, 500, 0), 0.5);
         assert!(!state.is_exhausted(&config));
         assert!(!state.validated(&config, 19.0));
         assert!(state.is_exhausted(&config));

@@ -1,0 +1,274 @@
+//! One step of training: the gradients of some batches added up, clipped, and given to Adam; and the moving average
+//! of the weights.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::bail;
+use burn::{
+    module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Tensor, TensorData, backend::AutodiffBackend},
+};
+use traduko_kernels::Kernels;
+use traduko_model::{NamedTensor, Seq2Seq};
+
+use super::optimizer::{Optimizer, Step};
+
+/// Prefix of the average's names in a checkpoint.
+const AVERAGE: &str = "average.";
+
+/// Sentence pairs of one batch, without marks.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Source ids.
+    pub sources: Vec<Vec<u32>>,
+    /// Target ids.
+    pub targets: Vec<Vec<u32>>,
+    /// Links of target and source positions, for guided alignment.
+    pub alignments: Option<Vec<Vec<(u16, u16)>>>,
+}
+
+impl Batch {
+    /// Target tokens, end marks included.
+    pub fn target_tokens(&self) -> usize {
+        self.targets.iter().map(|target| target.len() + 1).sum()
+    }
+
+    /// Source tokens, end marks included.
+    pub fn source_tokens(&self) -> usize {
+        self.sources.iter().map(|source| source.len() + 1).sum()
+    }
+}
+
+/// How the loss of a batch is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective {
+    /// Label smoothing.
+    pub smoothing: f32,
+    /// Weight of the alignment loss.
+    pub alignment_weight: f32,
+}
+
+/// Losses of a step, summed over target tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
+    /// Label-smoothed cross-entropy.
+    pub smoothed: f64,
+    /// Plain cross-entropy.
+    pub plain: f64,
+    /// Alignment loss.
+    pub alignment: f64,
+    /// Target tokens, end marks included.
+    pub tokens: usize,
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.smoothed += other.smoothed;
+        self.plain += other.plain;
+        self.alignment += other.alignment;
+        self.tokens += other.tokens;
+    }
+}
+
+/// Gradients by parameter, flat, on the inner backend.
+pub type Gradients<B> = HashMap<ParamId, Tensor<<B as AutodiffBackend>::InnerBackend, 1>>;
+
+/// A network in training.
+pub struct Trainer<B: AutodiffBackend> {
+    /// Away only while a step is taken.
+    model: Option<Seq2Seq<B>>,
+    optimizer: Optimizer<B>,
+    average: Option<Average<B>>,
+}
+
+impl<B: AutodiffBackend + Kernels> Trainer<B>
+where
+    B::InnerBackend: Kernels,
+{
+    /// `state` holds moments and averages out of a checkpoint; those missing start anew. An `ema_decay` of 0 keeps no
+    /// average.
+    pub fn new(model: Seq2Seq<B>, state: BTreeMap<String, NamedTensor>, ema_decay: f64, device: &B::Device) -> Self {
+        let mut state = state;
+        let average = (ema_decay > 0.0).then(|| Average::restore(&model, &mut state, ema_decay, device));
+        let optimizer = Optimizer::restore(&model, state, device);
+        Self { model: Some(model), optimizer, average }
+    }
+
+    /// The weights being trained.
+    pub fn model(&self) -> &Seq2Seq<B> {
+        self.model.as_ref().expect("every step puts the network back")
+    }
+
+    /// The network to validate and to keep: the moving average where there is one.
+    pub fn validated(&self) -> Seq2Seq<B::InnerBackend> {
+        match &self.average {
+            Some(average) => average.network(self.model().clone()).valid(),
+            None => self.model().valid(),
+        }
+    }
+
+    /// Moments and averages by name.
+    pub fn state(&self) -> Vec<NamedTensor> {
+        let mut tensors = self.optimizer.named(self.model());
+        tensors.extend(self.average.iter().flat_map(|average| average.named(self.model())));
+        tensors
+    }
+
+    /// One step on `batches`, whose gradients are added up; `step.adam.gradient_scale` is set here. Gives the summed
+    /// losses and the norm of the averaged gradient before clipping.
+    ///
+    /// # Errors
+    /// Where the loss is not a number; the weights are as they were.
+    pub fn step(
+        &mut self,
+        batches: &[Batch],
+        objective: Objective,
+        mut step: Step,
+        device: &B::Device,
+    ) -> anyhow::Result<(Sums, f64)> {
+        let mut sums = Sums::default();
+        let mut gradients = Gradients::<B>::new();
+        for batch in batches {
+            self.add_gradients(batch, objective, &mut sums, &mut gradients, device)?;
+        }
+        step.adam.gradient_scale = 1.0 / sums.tokens as f32;
+        // Taken, not cloned: so Adam is alone with the weights and may change them in place.
+        let model = self.model.take().expect("every step puts the network back");
+        let (model, norm) = self.optimizer.step(model, gradients, step);
+        if let Some(average) = &mut self.average {
+            average.follow(&model, average.decay);
+        }
+        self.model = Some(model);
+        Ok((sums, norm))
+    }
+
+    fn add_gradients(
+        &self,
+        batch: &Batch,
+        objective: Objective,
+        sums: &mut Sums,
+        total: &mut Gradients<B>,
+        device: &B::Device,
+    ) -> anyhow::Result<()> {
+        let links: Option<Vec<&[(u16, u16)]>> =
+            batch.alignments.as_ref().map(|all| all.iter().map(Vec::as_slice).collect());
+        let losses = self.model().loss(&batch.sources, &batch.targets, links.as_deref(), objective.smoothing, device);
+        let read = |x: &Tensor<B, 1>| -> Vec<f32> {
+            x.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32")
+        };
+        let cross_entropy = read(&losses.cross_entropy);
+        if !cross_entropy[0].is_finite() {
+            bail!("the loss is {}", cross_entropy[0]);
+        }
+        sums.smoothed += f64::from(cross_entropy[0]);
+        sums.plain += f64::from(cross_entropy[1]);
+        sums.tokens += batch.target_tokens();
+        let mut loss = losses.cross_entropy.narrow(0, 0, 1);
+        if let Some(alignment) = losses.alignment {
+            sums.alignment += f64::from(read(&alignment)[0]);
+            loss = loss + alignment * objective.alignment_weight;
+        }
+        let mut gradients = loss.backward();
+        self.model().visit(&mut Add::<B> { gradients: &mut gradients, total });
+        Ok(())
+    }
+}
+
+/// Adds the gradients of one batch to a sum.
+struct Add<'a, B: AutodiffBackend> {
+    gradients: &'a mut B::Gradients,
+    total: &'a mut Gradients<B>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Add<'_, B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let Some(gradient) = param.val().grad_remove(self.gradients) else { return };
+        let len = gradient.shape().num_elements();
+        let gradient = gradient.reshape([len]);
+        let sum = match self.total.remove(&param.id) {
+            Some(sum) => sum + gradient,
+            None => gradient,
+        };
+        self.total.insert(param.id, sum);
+    }
+}
+
+/// The exponential moving average of the weights (Polyak & Juditsky, 1992).
+struct Average<B: AutodiffBackend> {
+    values: HashMap<ParamId, Tensor<B::InnerBackend, 1>>,
+    decay: f64,
+}
+
+impl<B: AutodiffBackend> Average<B> {
+    /// Averages out of `state`; where there are none the weights as they are.
+    fn restore(model: &Seq2Seq<B>, state: &mut BTreeMap<String, NamedTensor>, decay: f64, device: &B::Device) -> Self
+    where
+        B: Kernels,
+    {
+        let mut values = HashMap::new();
+        for (name, id) in model.parameter_names() {
+            if let Some(tensor) = state.remove(&format!("{AVERAGE}{name}")) {
+                let len = tensor.values.len();
+                values.insert(id, Tensor::from_data(TensorData::new(tensor.values, [len]), device));
+            }
+        }
+        let mut average = Self { values, decay };
+        // Those found stay as they are.
+        average.follow(model, 1.0);
+        average
+    }
+
+    fn follow(&mut self, model: &Seq2Seq<B>, decay: f64) {
+        model.visit(&mut Follow::<B> { values: &mut self.values, decay });
+    }
+
+    fn network(&self, model: Seq2Seq<B>) -> Seq2Seq<B> {
+        model.map(&mut Replace::<B>(&self.values))
+    }
+
+    fn named(&self, model: &Seq2Seq<B>) -> Vec<NamedTensor>
+    where
+        B: Kernels,
+    {
+        let names = model.parameter_names().into_iter();
+        let averages = names.filter_map(|(name, id)| Some((name, self.values.get(&id)?)));
+        averages
+            .map(|(name, values)| NamedTensor {
+                name: format!("{AVERAGE}{name}"),
+                shape: values.dims().to_vec(),
+                values: values.to_data().convert::<f32>().into_vec().expect("converted to f32"),
+            })
+            .collect()
+    }
+}
+
+struct Follow<'a, B: AutodiffBackend> {
+    values: &'a mut HashMap<ParamId, Tensor<B::InnerBackend, 1>>,
+    decay: f64,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Follow<'_, B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let values = param.val().inner();
+        let len = values.shape().num_elements();
+        let values = values.reshape([len]);
+        let next = match self.values.remove(&param.id) {
+            Some(average) => average * self.decay + values * (1.0 - self.decay),
+            None => values,
+        };
+        self.values.insert(param.id, next);
+    }
+}
+
+struct Replace<'a, B: AutodiffBackend>(&'a HashMap<ParamId, Tensor<B::InnerBackend, 1>>);
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Replace<'_, B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let tensor = match self.0.get(&id) {
+            Some(average) => Tensor::from_inner(average.clone().reshape(tensor.shape())),
+            None => tensor,
+        };
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}
