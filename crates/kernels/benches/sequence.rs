@@ -39,6 +39,7 @@ fn layer(criterion: &mut Criterion) {
             gain: None,
             dropout: None,
             is_reversed: false,
+            is_recomputed: false,
         })
     };
     let mut group = criterion.benchmark_group("lstm 512/512, 64 x 25");

@@ -30,11 +30,12 @@ fn tensor<B: Backend, const D: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, D
 struct SequenceBackward;
 
 impl<B: Kernels> Backward<B, 5> for SequenceBackward {
-    type State = (SequenceInput<B>, SequenceTape<B>);
+    type State = (SequenceInput<B>, Option<SequenceTape<B>>);
 
     fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let (input, tape) = ops.state;
+        let tape = tape.unwrap_or_else(|| B::sequence_forward(&input));
         let result = B::sequence_backward(&input, tape, grad);
         let values = [
             Some(primitive(result.inputs)),
@@ -147,12 +148,14 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             mask: inner(&input.mask),
             dropout: input.dropout.as_ref().map(inner),
             is_reversed: input.is_reversed,
+            is_recomputed: input.is_recomputed,
         };
         drop(input);
         let output = match SequenceBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let tape = B::sequence_forward(&plain);
                 let hidden = primitive(tape.hidden.clone());
+                let tape = (!plain.is_recomputed).then_some(tape);
                 prep.finish((plain, tape), hidden)
             }
             OpsKind::UnTracked(prep) => prep.finish(primitive(B::sequence(plain))),

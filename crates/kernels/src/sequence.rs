@@ -36,6 +36,9 @@ pub struct SequenceInput<B: Backend> {
     pub dropout: Option<Tensor<B, 2>>,
     /// Whether time runs backwards; hidden states stay at their own place in time.
     pub is_reversed: bool,
+    /// Whether the backward pass runs the forward pass again rather than keep what it needs of it (gradient
+    /// checkpointing: Chen et al., 2016): less memory, half as much work again.
+    pub is_recomputed: bool,
 }
 
 /// What the forward pass leaves for the backward pass.

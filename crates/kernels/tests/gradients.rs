@@ -94,6 +94,8 @@ impl Case {
                 tensor(&keep, [batch, d])
             }),
             is_reversed,
+            // Every other case, so that both ways are checked.
+            is_recomputed: has_dropout,
         }
     }
 

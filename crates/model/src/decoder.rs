@@ -75,6 +75,10 @@ impl<B: Kernels> Decoder<B> {
         })
     }
 
+    pub(crate) fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer<B>> {
+        self.layers.iter_mut()
+    }
+
     /// Projects the keys once a sentence.
     pub fn project_keys(&self, encoded: &Encoded<B>) -> Keys<B> {
         self.attention.project_keys(encoded)

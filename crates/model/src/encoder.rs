@@ -59,6 +59,10 @@ impl<B: Kernels> Encoder<B> {
         Ok(Self { layers, is_residual: config.is_residual })
     }
 
+    pub(crate) fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer<B>> {
+        self.layers.iter_mut().flat_map(|layer| std::iter::once(&mut layer.forward).chain(layer.backward.as_mut()))
+    }
+
     /// `x` `[source, batch, d_embedding]`, `mask` `[source, batch]`.
     pub fn forward(&self, x: Tensor<B, 3>, mask: Tensor<B, 2>, dropouts: &Dropouts) -> Encoded<B> {
         let [time, batch, _] = x.dims();

@@ -29,6 +29,7 @@ pub struct Layer<B: Backend> {
     #[module(skip)]
     kind: CellKind,
     d_hidden: usize,
+    is_recomputed: bool,
 }
 
 impl<B: Kernels> Layer<B> {
@@ -72,7 +73,13 @@ impl<B: Kernels> Layer<B> {
             recurrent_bias,
             kind,
             d_hidden,
+            is_recomputed: false,
         })
+    }
+
+    /// Chooses whether training keeps what the backward pass needs or computes it again.
+    pub(crate) fn set_recomputed(&mut self, is_recomputed: bool) {
+        self.is_recomputed = is_recomputed;
     }
 
     /// The kind of cell.
@@ -162,6 +169,7 @@ impl<B: Kernels> Layer<B> {
                 mask: mask.clone(),
                 dropout: self.dropout(batch, dropout, &device),
                 is_reversed,
+                is_recomputed: self.is_recomputed,
             });
         }
         let mut state = state;

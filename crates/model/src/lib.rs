@@ -25,7 +25,7 @@ pub use encoder::{Encoded, Encoder};
 pub use layer::Layer;
 pub use projection::Projection;
 pub use search::{Hypothesis, SearchOptions, beam_search};
-pub use seq2seq::{Forced, Losses, Seq2Seq, SourceBatch};
+pub use seq2seq::{Forced, Losses, Pairs, Seq2Seq, SourceBatch};
 pub use weights::{Init, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError};
 
 /// Id of the padding token.

@@ -38,9 +38,10 @@ pub struct SourceBatch<B: Backend> {
 }
 
 impl<B: Backend> SourceBatch<B> {
-    /// Pads `sentences` to the longest; an empty batch or sentence is fine.
-    pub fn new(sentences: &[Vec<u32>], device: &B::Device) -> Self {
-        let (time, batch) = (sentences.iter().map(Vec::len).max().unwrap_or(0).max(1), sentences.len());
+    /// Pads `sentences` to the longest, and to `least` tokens; an empty batch or sentence is fine.
+    pub fn new(sentences: &[Vec<u32>], least: usize, device: &B::Device) -> Self {
+        let longest = sentences.iter().map(Vec::len).max().unwrap_or(0);
+        let (time, batch) = (longest.max(least).max(1), sentences.len());
         let mut ids = vec![PAD as i32; time * batch];
         let mut mask = vec![0.0f32; time * batch];
         for (b, sentence) in sentences.iter().enumerate() {
@@ -81,6 +82,14 @@ impl<B: Kernels> Seq2Seq<B> {
         Self { dropouts, ..self }
     }
 
+    /// The same network; `is_recomputed` chooses whether training computes each layer's gates again in the backward
+    /// pass rather than keep them (gradient checkpointing: Chen et al., 2016).
+    pub fn with_recomputation(mut self, is_recomputed: bool) -> Self {
+        let layers = self.encoder.layers_mut().chain(self.decoder.layers_mut());
+        layers.for_each(|layer| layer.set_recomputed(is_recomputed));
+        self
+    }
+
     /// The float parameters by name, `[rows, cols]` or `[len]`. Blocks on the device: native callers only.
     pub fn weights(&self) -> Vec<NamedTensor> {
         weights::collect(self)
@@ -93,20 +102,25 @@ impl<B: Kernels> Seq2Seq<B> {
 
     /// Encodes sentences of ids without an end mark, which is added here.
     pub fn encode(&self, sources: &[Vec<u32>], device: &B::Device) -> Encoded<B> {
+        self.encode_padded(sources, 0, device)
+    }
+
+    fn encode_padded(&self, sources: &[Vec<u32>], least: usize, device: &B::Device) -> Encoded<B> {
         let sources: Vec<Vec<u32>> = sources.iter().map(|s| framed(s, None, Some(EOS))).collect();
-        let batch = SourceBatch::new(&sources, device);
+        let batch = SourceBatch::new(&sources, least, device);
         let embedded = drop(self.embedding.source(batch.ids), self.dropouts.embedding);
         let embedded = drop_rows(embedded, self.dropouts.source_words);
         self.encoder.forward(embedded, batch.mask, &self.dropouts)
     }
 
-    /// The network's answer to known targets, each read after its start mark and to be followed by its end mark.
-    pub fn forced(&self, sources: &[Vec<u32>], targets: &[Vec<u32>], device: &B::Device) -> Forced<B> {
-        let encoded = self.encode(sources, device);
+    /// The network's answer to the targets of `pairs`, each read after its start mark and to be followed by its end mark.
+    pub fn forced(&self, pairs: &Pairs, device: &B::Device) -> Forced<B> {
+        let encoded = self.encode_padded(pairs.sources, pairs.padded_length, device);
         let keys = self.decoder.project_keys(&encoded);
-        let inputs: Vec<Vec<u32>> = targets.iter().map(|t| framed(t, Some(BOS), None)).collect();
-        let wanted: Vec<Vec<u32>> = targets.iter().map(|t| framed(t, None, Some(EOS))).collect();
-        let (inputs, wanted) = (SourceBatch::new(&inputs, device), SourceBatch::new(&wanted, device));
+        let inputs: Vec<Vec<u32>> = pairs.targets.iter().map(|t| framed(t, Some(BOS), None)).collect();
+        let wanted: Vec<Vec<u32>> = pairs.targets.iter().map(|t| framed(t, None, Some(EOS))).collect();
+        let inputs = SourceBatch::new(&inputs, pairs.padded_length, device);
+        let wanted = SourceBatch::new(&wanted, pairs.padded_length, device);
         let embedded = drop(self.embedding.target(inputs.ids), self.dropouts.embedding);
         let embedded = drop_rows(embedded, self.dropouts.target_words);
         let start = self.decoder.start(&encoded, self.d_embedding);
@@ -121,21 +135,27 @@ impl<B: Kernels> Seq2Seq<B> {
     }
 
     /// Summed losses of a batch. Divide by the number of target tokens, end marks included, for a token-normalised
-    /// loss. `alignments`, where there are any, say which source tokens the first head should look at for each target
-    /// token.
-    pub fn loss(
-        &self,
-        sources: &[Vec<u32>],
-        targets: &[Vec<u32>],
-        alignments: Option<&[&[(u16, u16)]]>,
-        smoothing: f32,
-        device: &B::Device,
-    ) -> Losses<B> {
-        let Forced { logits, targets, weights, attention } = self.forced(sources, targets, device);
+    /// loss.
+    pub fn loss(&self, pairs: &Pairs, smoothing: f32, device: &B::Device) -> Losses<B> {
+        let Forced { logits, targets, weights, attention } = self.forced(pairs, device);
         let cross_entropy = B::cross_entropy(CrossEntropy { logits, targets, weights, smoothing });
-        let alignment = alignments.map(|alignments| alignment_loss(attention, alignments));
+        let alignment = pairs.alignments.map(|alignments| alignment_loss(attention, alignments));
         Losses { cross_entropy, alignment }
     }
+}
+
+/// Sentence pairs in ids without marks, as many sources as targets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pairs<'a> {
+    /// Source sentences.
+    pub sources: &'a [Vec<u32>],
+    /// Target sentences.
+    pub targets: &'a [Vec<u32>],
+    /// Links of target and source positions: which source tokens the first attention head should look at for each
+    /// target token.
+    pub alignments: Option<&'a [Vec<(u16, u16)>]>,
+    /// Tokens, marks included, that both sides are padded to at least, so that batches come in few shapes.
+    pub padded_length: usize,
 }
 
 /// The network's answer to known targets.
@@ -163,11 +183,11 @@ pub struct Losses<B: Backend> {
 /// Guided alignment (Chen et al., 2016): the cross-entropy between the attention weights `[batch, target, source]` and
 /// the alignment, links of target and source positions, in which each aligned target token spreads one unit of weight
 /// over its source tokens. Links outside the sentences are passed over.
-fn alignment_loss<B: Backend>(attention: Tensor<B, 3>, alignments: &[&[(u16, u16)]]) -> Tensor<B, 1> {
+fn alignment_loss<B: Backend>(attention: Tensor<B, 3>, alignments: &[Vec<(u16, u16)>]) -> Tensor<B, 1> {
     let [batch, time, positions] = attention.dims();
     let mut wanted = vec![0.0f32; batch * time * positions];
     for (b, links) in alignments.iter().enumerate() {
-        for &(target, source) in *links {
+        for &(target, source) in links {
             let (target, source) = (usize::from(target), usize::from(source));
             if target < time && source < positions {
                 wanted[(b * time + target) * positions + source] = 1.0;

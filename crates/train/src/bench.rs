@@ -93,7 +93,7 @@ impl WithBackend for Job<'_> {
         let settings = &config.train;
         let Ok(model) = Seq2Seq::<B>::build(&config.model, &mut RandomWeights::new(settings.seed), device);
         let parameters = burn::module::Module::<B>::num_params(&model);
-        let model = model.with_dropout(settings.dropouts());
+        let model = model.with_dropout(settings.dropouts()).with_recomputation(settings.is_recomputed);
         let mut trainer = Trainer::new(model, BTreeMap::new(), settings.ema_decay, device);
         let objective = Objective { smoothing: settings.label_smoothing as f32, alignment_weight: 0.0 };
         let mut rng = StdRng::seed_from_u64(settings.seed);
@@ -106,7 +106,7 @@ impl WithBackend for Job<'_> {
                 (0..sentences).map(sentence).collect()
             };
             let (sources, targets) = (side(args.source_length), side(args.target_length));
-            let batch = Batch { sources, targets, alignments: None };
+            let batch = Batch { sources, targets, ..Batch::default() };
             let adam = AdamStep {
                 learning_rate: settings.learning_rate as f32,
                 beta_1: settings.beta_1 as f32,

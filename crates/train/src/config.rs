@@ -63,6 +63,12 @@ pub struct OptimisationConfig {
     pub batch_tokens: usize,
     /// Batches whose gradients are added up for one step.
     pub accumulate: usize,
+    /// Lengths in tokens, marks included, that batches are padded to, ascending, so that they come in few shapes and a
+    /// GPU tunes its kernels once; none pads each batch to its longest sentence.
+    pub length_buckets: Vec<usize>,
+    /// Whether the backward pass computes each layer's gates again rather than keep them (gradient checkpointing: Chen et
+    /// al., 2016).
+    pub is_recomputed: bool,
     /// Steps to train.
     pub max_steps: u64,
     /// The highest learning rate.
@@ -129,6 +135,8 @@ impl Default for OptimisationConfig {
             seed: 1,
             batch_tokens: 2000,
             accumulate: 1,
+            length_buckets: Vec::new(),
+            is_recomputed: false,
             max_steps: 20_000,
             learning_rate: 1e-3,
             warmup_steps: 400,
@@ -253,6 +261,9 @@ impl TrainConfig {
         }
         if train.early_stopping_metric != ValidationMetric::Loss && train.validate_translation == 0 {
             bail!("train.early_stopping_metric: needs translations; give train.validate_translation, such as 200");
+        }
+        if !train.length_buckets.is_sorted_by(|a, b| a < b) || train.length_buckets.first() == Some(&0) {
+            bail!("train.length_buckets: {:?} is not ascending from 1 or more", train.length_buckets);
         }
         Ok(())
     }

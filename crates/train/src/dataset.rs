@@ -4,6 +4,7 @@
 //! of the sources, lengths of the targets, source ids, target ids, all little-endian. Sentences hold no begin
 //! and no end marks; the trainer adds them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -132,9 +133,7 @@ impl Dataset {
     /// included; that is at most `max_tokens`, and the source side at most twice that. A pair longer than the
     /// limit gets a batch of its own.
     pub fn batches(&self, max_tokens: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
-        let mut rng = StdRng::seed_from_u64(seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut rng);
+        let (mut order, mut rng) = self.shuffled(seed, epoch);
         // Stable, so that equal lengths stay shuffled.
         order.sort_by_key(|&i| (self.target(i).len(), self.source(i).len()));
 
@@ -159,6 +158,42 @@ impl Dataset {
         }
         batches.shuffle(&mut rng);
         batches
+    }
+
+    /// All pairs once, in batches that fill a few fixed shapes, in an order that depends on `seed` and `epoch` alone: each
+    /// batch with the length that both sides are to be padded to, one of `lengths` (ascending; longer pairs go to the
+    /// next multiple of the last). A batch has `max_tokens / length` pairs, fewer only where a length has no more left.
+    pub fn bucketed_batches(
+        &self,
+        max_tokens: usize,
+        lengths: &[usize],
+        seed: u64,
+        epoch: u64,
+    ) -> Vec<(usize, Vec<usize>)> {
+        let (order, mut rng) = self.shuffled(seed, epoch);
+        let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut batches = Vec::new();
+        for index in order {
+            let needed = self.source(index).len().max(self.target(index).len()) + 1;
+            let longest = lengths.last().copied().unwrap_or(1).max(1);
+            let fitting = lengths.iter().copied().find(|&length| length >= needed);
+            let length = fitting.unwrap_or_else(|| needed.next_multiple_of(longest));
+            let batch = open.entry(length).or_default();
+            batch.push(index);
+            if batch.len() >= (max_tokens / length).max(1) {
+                batches.push((length, std::mem::take(batch)));
+            }
+        }
+        batches.extend(open.into_iter().filter(|(_, batch)| !batch.is_empty()));
+        batches.shuffle(&mut rng);
+        batches
+    }
+
+    fn shuffled(&self, seed: u64, epoch: u64) -> (Vec<usize>, StdRng) {
+        let mut rng = StdRng::seed_from_u64(seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.shuffle(&mut rng);
+        (order, rng)
     }
 
     /// Writes the pairs, to a temporary name first.

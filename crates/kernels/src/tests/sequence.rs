@@ -23,6 +23,7 @@ fn input(kind: CellKind, [time, batch, d]: [usize; 3], is_reversed: bool, is_pad
         gain: None,
         dropout: None,
         is_reversed,
+        is_recomputed: false,
     }
 }
 
@@ -128,6 +129,7 @@ fn one_lstm_step_by_hand() {
         gain: None,
         dropout: None,
         is_reversed: false,
+        is_recomputed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
         assert_close("hidden", &values(tape.hidden), &[-0.012_489_6], 1e-6);
@@ -153,6 +155,7 @@ fn one_gru_step_by_hand() {
         gain: None,
         dropout: None,
         is_reversed: false,
+        is_recomputed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
         assert_close("hidden", &values(tape.hidden), &[0.55], 1e-6);
@@ -202,6 +205,7 @@ fn one_ssru_step_by_hand() {
         gain: None,
         dropout: None,
         is_reversed: false,
+        is_recomputed: false,
     };
     for tape in [Flex::sequence_forward(&input), sequence::forward(&input)] {
         assert_close("hidden", &values(tape.hidden), &[0.0, 2.75], 1e-6);
@@ -224,6 +228,7 @@ fn the_recurrent_product_is_normalised() {
         gain: Some(floats(vec![2.0; 8], [8])),
         dropout: None,
         is_reversed: false,
+        is_recomputed: false,
     };
     let (low, high) = (1.0 / (1.0 + 2f32.exp()), 1.0 / (1.0 + (-2f32).exp()));
     let tanh = 2f32.tanh();

@@ -8,7 +8,8 @@ use burn::{
 };
 use traduko_kernels::backend::{Autodiff, Flex};
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind,
+    AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, Pairs, RandomWeights, Seq2Seq, StoredWeights,
+    TieKind,
 };
 
 use crate::Sharp;
@@ -36,8 +37,9 @@ fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
     let sources = [vec![4, 5, 6], vec![6]];
     let targets = [vec![5], vec![4, 4, 6]];
     // The decoder reads two source tokens for one of these targets, and one token leads two of them.
-    let alignments: [&[(u16, u16)]; 2] = [&[(0, 0), (0, 2)], &[(1, 0), (2, 0)]];
-    let losses = model.loss(&sources, &targets, Some(&alignments), 0.1, &Default::default());
+    let alignments = [vec![(0, 0), (0, 2)], vec![(1, 0), (2, 0)]];
+    let pairs = Pairs { sources: &sources, targets: &targets, alignments: Some(&alignments), padded_length: 0 };
+    let losses = model.loss(&pairs, 0.1, &Default::default());
     losses.cross_entropy.narrow(0, 0, 1) + losses.alignment.expect("alignments were given") * 0.5
 }
 
@@ -144,4 +146,26 @@ fn several_heads() {
             check(&ModelConfig { n_attention_heads: 2, d_attention: 6, ..tiny(CellKind::Gru, attention, place) });
         }
     }
+}
+
+/// More padding, or computing again instead of keeping, changes no gradient.
+#[test]
+fn padding_and_recomputation_change_nothing() {
+    let config = tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop);
+    let mut source = Sharp { random: RandomWeights::new(3), scale: 1.0 };
+    let Ok(model) = Seq2Seq::<B>::build(&config, &mut source, &Default::default());
+    let (sources, targets) = ([vec![4, 5, 6], vec![6]], [vec![5], vec![4, 4, 6]]);
+    let gradients = |model: &Seq2Seq<B>, padded_length: usize| {
+        let pairs = Pairs { sources: &sources, targets: &targets, padded_length, ..Pairs::default() };
+        let loss = model.loss(&pairs, 0.1, &Default::default()).cross_entropy.narrow(0, 0, 1);
+        let gradients = loss.backward();
+        let mut collect = Collect { gradients: &gradients, found: Vec::new() };
+        model.visit(&mut collect);
+        collect.found.concat()
+    };
+    let wanted = gradients(&model, 0);
+    for (found, wanted) in gradients(&model, 9).iter().zip(&wanted) {
+        assert!((found - wanted).abs() < 1e-5, "{found} and {wanted}");
+    }
+    assert_eq!(gradients(&model.with_recomputation(true), 0), wanted);
 }

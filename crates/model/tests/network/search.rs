@@ -6,7 +6,7 @@ use pollster::block_on;
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search,
+    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, Pairs, SearchOptions, Seq2Seq, beam_search,
 };
 
 use crate::{sharp, small};
@@ -26,7 +26,8 @@ fn search(model: &Seq2Seq<Flex>, sources: &[Vec<u32>], options: &SearchOptions) 
 
 /// Log-probabilities of the tokens after each prefix of `target`: what may be chosen is the end mark and the words.
 fn log_probabilities(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
-    let logits = model.forced(&[source.to_vec()], &[target.to_vec()], &Default::default()).logits;
+    let pairs = Pairs { sources: &[source.to_vec()], targets: &[target.to_vec()], ..Pairs::default() };
+    let logits = model.forced(&pairs, &Default::default()).logits;
     values(logits)
         .chunks_exact(n_vocab)
         .map(|row| {

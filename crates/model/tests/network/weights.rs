@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, Init, Matrix, ModelConfig, RandomWeights, SearchOptions, Seq2Seq,
+    AttentionKind, AttentionPlace, CellKind, Init, Matrix, ModelConfig, Pairs, RandomWeights, SearchOptions, Seq2Seq,
     StoredWeights, TieKind, WeightSource, beam_search,
 };
 
@@ -32,7 +32,9 @@ fn networks() -> Vec<ModelConfig> {
 }
 
 fn logits(model: &Seq2Seq<Flex>) -> Vec<f32> {
-    let logits = model.forced(&[vec![4, 5, 8], vec![6]], &[vec![7], vec![4, 4, 6]], &Default::default()).logits;
+    let (sources, targets) = ([vec![4, 5, 8], vec![6]], [vec![7], vec![4, 4, 6]]);
+    let pairs = Pairs { sources: &sources, targets: &targets, ..Pairs::default() };
+    let logits = model.forced(&pairs, &Default::default()).logits;
     logits.into_data().into_vec().expect("floats")
 }
 

@@ -120,3 +120,24 @@ fn a_pair_beyond_the_limit_gets_its_own_batch() {
     assert_eq!(batches, [vec![0], vec![1, 2]]);
     assert!(Dataset::new(10).batches(20, 1, 0).is_empty());
 }
+
+#[test]
+fn buckets_have_few_shapes_and_hold_every_pair_once() {
+    let mut set = Dataset::new(10);
+    for length in 1..=50 {
+        set.push(&vec![5; length], &vec![6; 51 - length]);
+    }
+    let batches = set.bucketed_batches(96, &[32, 48], 3, 0);
+    let mut all: Vec<usize> = batches.iter().flat_map(|(_, batch)| batch.clone()).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..50).collect::<Vec<_>>());
+    for (length, batch) in &batches {
+        assert!([32, 48, 96].contains(length), "{length}");
+        assert!(batch.len() <= 96 / length);
+        for &pair in batch {
+            assert!(set.source(pair).len() < *length && set.target(pair).len() < *length);
+        }
+    }
+    assert_eq!(batches, set.bucketed_batches(96, &[32, 48], 3, 0));
+    assert_ne!(batches, set.bucketed_batches(96, &[32, 48], 3, 1));
+}

@@ -116,7 +116,7 @@ fn best(line: &ValidationLine) -> String {
 /// What a plot takes from the two kinds of lines.
 #[derive(Clone, Copy)]
 enum Values {
-    Training(fn(&StepLine) -> f64),
+    Training(fn(&StepLine) -> Option<f64>),
     Validation(fn(&ValidationLine) -> Option<f64>),
 }
 
@@ -130,11 +130,9 @@ fn curves(runs: &[Run]) -> Markup {
                 let (colour, run_name) =
                     if runs.len() == 1 { (index, String::new()) } else { (number, format!("{} ", run.name)) };
                 let (kind, has_dots, points) = match values {
-                    Training(value) => ("training", false, points(&run.records.steps, |line| (line.step, value(line)))),
+                    Training(value) => ("training", false, points(&run.records.steps, |line| line.step, value)),
                     Validation(value) => {
-                        let logged = run.records.validations.iter();
-                        let logged = logged.filter_map(|line| Some((line.step as f64, value(line)?))).collect();
-                        ("validation", true, logged)
+                        ("validation", true, points(&run.records.validations, |line| line.step, value))
                     }
                 };
                 Series { name: format!("{run_name}{kind}"), colour, has_dots, points }
@@ -147,19 +145,25 @@ fn curves(runs: &[Run]) -> Markup {
             "Loss",
             "nats a target token; in training with label smoothing and dropout",
             ScaleKind::Linear,
-            &[Training(|line| line.loss), Validation(|line| Some(line.valid_loss))],
+            &[Training(|line| Some(line.loss)), Validation(|line| Some(line.valid_loss))],
         ),
         plot(
             "Perplexity",
             "of the plain loss, logarithmic",
             ScaleKind::Log,
-            &[Training(|line| line.perplexity), Validation(|line| Some(line.valid_perplexity))],
+            &[Training(|line| Some(line.perplexity)), Validation(|line| Some(line.valid_perplexity))],
         ),
         plot("BLEU", "of translations, 0 to 100", ScaleKind::Linear, &[Validation(|line| line.valid_bleu)]),
         plot("chrF2", "of translations, 0 to 100", ScaleKind::Linear, &[Validation(|line| line.valid_chrf)]),
-        plot("Learning rate", "", ScaleKind::FromZero, &[Training(|line| line.learning_rate)]),
-        plot("Gradient norm", "before clipping, logarithmic", ScaleKind::Log, &[Training(|line| line.gradient_norm)]),
-        plot("Speed", "target tokens a second", ScaleKind::FromZero, &[Training(|line| line.tokens_per_second)]),
+        plot("Alignment loss", "nats a target token", ScaleKind::FromZero, &[Training(|line| line.alignment_loss)]),
+        plot("Learning rate", "", ScaleKind::FromZero, &[Training(|line| Some(line.learning_rate))]),
+        plot(
+            "Gradient norm",
+            "before clipping, logarithmic",
+            ScaleKind::Log,
+            &[Training(|line| Some(line.gradient_norm))],
+        ),
+        plot("Speed", "target tokens a second", ScaleKind::FromZero, &[Training(|line| Some(line.tokens_per_second))]),
     ];
     html! {
         div.plots {
@@ -168,8 +172,8 @@ fn curves(runs: &[Run]) -> Markup {
     }
 }
 
-fn points<T>(lines: &[T], point: impl Fn(&T) -> (u64, f64)) -> Vec<(f64, f64)> {
-    lines.iter().map(point).map(|(step, value)| (step as f64, value)).collect()
+fn points<T>(lines: &[T], step: fn(&T) -> u64, value: &fn(&T) -> Option<f64>) -> Vec<(f64, f64)> {
+    lines.iter().filter_map(|line| Some((step(line) as f64, value(line)?))).collect()
 }
 
 /// A table that folds away.

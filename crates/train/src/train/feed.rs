@@ -29,15 +29,15 @@ pub fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset>
 pub struct Feed<'a> {
     dataset: &'a Dataset,
     settings: &'a OptimisationConfig,
-    batches: Vec<Vec<usize>>,
+    /// Lengths to pad to, 0 for no more than needed, and pairs.
+    batches: Vec<(usize, Vec<usize>)>,
     epoch: u64,
 }
 
 impl<'a> Feed<'a> {
     /// Batches from pass `epoch` on.
     pub fn new(dataset: &'a Dataset, settings: &'a OptimisationConfig, epoch: u64) -> Self {
-        let batches = dataset.batches(settings.batch_tokens, settings.seed, epoch);
-        Self { dataset, settings, batches, epoch }
+        Self { dataset, settings, batches: plan(dataset, settings, epoch), epoch }
     }
 
     /// The next batch; `summary` says which, and is moved on.
@@ -46,18 +46,27 @@ impl<'a> Feed<'a> {
             (summary.epoch, summary.batch) = (summary.epoch + 1, 0);
         }
         if summary.epoch != self.epoch {
-            self.batches = self.dataset.batches(self.settings.batch_tokens, self.settings.seed, summary.epoch);
+            self.batches = plan(self.dataset, self.settings, summary.epoch);
             self.epoch = summary.epoch;
         }
-        let batch = gather(self.dataset, &self.batches[summary.batch]);
+        let (padded_length, pairs) = &self.batches[summary.batch];
         summary.batch += 1;
-        batch
+        Batch { padded_length: *padded_length, ..gather(self.dataset, pairs) }
+    }
+}
+
+fn plan(dataset: &Dataset, settings: &OptimisationConfig, epoch: u64) -> Vec<(usize, Vec<usize>)> {
+    let (tokens, seed) = (settings.batch_tokens, settings.seed);
+    if settings.length_buckets.is_empty() {
+        dataset.batches(tokens, seed, epoch).into_iter().map(|pairs| (0, pairs)).collect()
+    } else {
+        dataset.bucketed_batches(tokens, &settings.length_buckets, seed, epoch)
     }
 }
 
 /// The sentences of a batch.
-pub fn gather(dataset: &Dataset, batch: &[usize]) -> Batch {
-    let pairs = batch.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec()));
+pub fn gather(dataset: &Dataset, pairs: &[usize]) -> Batch {
+    let pairs = pairs.iter().map(|&index| (dataset.source(index).to_vec(), dataset.target(index).to_vec()));
     let (sources, targets) = pairs.unzip();
-    Batch { sources, targets, alignments: None }
+    Batch { sources, targets, ..Batch::default() }
 }

@@ -195,6 +195,7 @@ mod tests {
             step: 5,
             loss: 2.5,
             perplexity: 12.0,
+            alignment_loss: Some(0.25),
             learning_rate: 1e-3,
             gradient_norm: 0.5,
             tokens_per_second: 900.0,

@@ -172,11 +172,12 @@ where
     B::InnerBackend: Kernels,
 {
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
-    let train = read_dataset(&config, "train.ids")?;
+    // Both are read before the run's folder is made, so that nothing is left where one is missing.
+    let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
     config.model.n_vocab = train.n_vocab();
     let checkpoint = open(args, &config)?;
     let settings = &config.train;
-    let valid = ValidationText::new(read_dataset(&config, "valid.ids")?, &args.out, settings, args.device)?;
+    let valid = ValidationText::new(valid, &args.out, settings, args.device)?;
     let model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
     let (mut summary, state) = match checkpoint {
         Some(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
@@ -189,7 +190,12 @@ where
         burn::module::Module::<B>::num_params(&model),
         summary.step
     ));
-    let mut trainer = Trainer::new(model.with_dropout(settings.dropouts()), state, settings.ema_decay, device);
+    let mut trainer = Trainer::new(
+        model.with_dropout(settings.dropouts()).with_recomputation(settings.is_recomputed),
+        state,
+        settings.ema_decay,
+        device,
+    );
     let objective =
         Objective { smoothing: settings.label_smoothing as f32, alignment_weight: settings.alignment_weight as f32 };
 
@@ -269,7 +275,7 @@ where
     for batch in valid.pairs.batches(config.train.batch_tokens, 0, 0) {
         let batch = gather(&valid.pairs, &batch);
         let sums: Vec<f32> = network
-            .loss(&batch.sources, &batch.targets, None, 0.0, device)
+            .loss(&batch.pairs(), 0.0, device)
             .cross_entropy
             .into_data()
             .convert::<f32>()

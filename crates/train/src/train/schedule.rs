@@ -146,7 +146,7 @@ mod tests {
         assert!(!state.validated(&config, 21.0));
         assert!(!state.validated(&config, 20.5));
         // The learning rate fell at the second validation without improvement; patience counts on.
-        assert_eq!(state.learning_rate(&config, 500), 0.5);
+        assert_eq!(state.learning_rate(&config, 500, 0), 0.5);
         assert!(!state.is_exhausted(&config));
         assert!(!state.validated(&config, 19.0));
         assert!(state.is_exhausted(&config));

@@ -9,7 +9,7 @@ use burn::{
     tensor::{Tensor, TensorData, backend::AutodiffBackend},
 };
 use traduko_kernels::Kernels;
-use traduko_model::{NamedTensor, Seq2Seq};
+use traduko_model::{NamedTensor, Pairs, Seq2Seq};
 
 use super::optimizer::{Optimizer, Step};
 
@@ -25,17 +25,24 @@ pub struct Batch {
     pub targets: Vec<Vec<u32>>,
     /// Links of target and source positions, for guided alignment.
     pub alignments: Option<Vec<Vec<(u16, u16)>>>,
+    /// Tokens, marks included, that both sides are padded to at least.
+    pub padded_length: usize,
 }
 
 impl Batch {
+    /// What the network reads of it.
+    pub fn pairs(&self) -> Pairs<'_> {
+        Pairs {
+            sources: &self.sources,
+            targets: &self.targets,
+            alignments: self.alignments.as_deref(),
+            padded_length: self.padded_length,
+        }
+    }
+
     /// Target tokens, end marks included.
     pub fn target_tokens(&self) -> usize {
         self.targets.iter().map(|target| target.len() + 1).sum()
-    }
-
-    /// Source tokens, end marks included.
-    pub fn source_tokens(&self) -> usize {
-        self.sources.iter().map(|source| source.len() + 1).sum()
     }
 }
 
@@ -132,11 +139,14 @@ where
             self.add_gradients(batch, objective, &mut sums, &mut gradients, device)?;
         }
         step.adam.gradient_scale = 1.0 / sums.tokens as f32;
+        let number = step.adam.step;
         // Taken, not cloned: so Adam is alone with the weights and may change them in place.
         let model = self.model.take().expect("every step puts the network back");
         let (model, norm) = self.optimizer.step(model, gradients, step);
         if let Some(average) = &mut self.average {
-            average.follow(&model, average.decay);
+            // While training is young the average is too, or the first weights would stay in it for long.
+            let n = number as f64;
+            average.follow(&model, average.decay.min((1.0 + n) / (10.0 + n)));
         }
         self.model = Some(model);
         Ok((sums, norm))
@@ -150,9 +160,7 @@ where
         total: &mut Gradients<B>,
         device: &B::Device,
     ) -> anyhow::Result<()> {
-        let links: Option<Vec<&[(u16, u16)]>> =
-            batch.alignments.as_ref().map(|all| all.iter().map(Vec::as_slice).collect());
-        let losses = self.model().loss(&batch.sources, &batch.targets, links.as_deref(), objective.smoothing, device);
+        let losses = self.model().loss(&batch.pairs(), objective.smoothing, device);
         let read = |x: &Tensor<B, 1>| -> Vec<f32> {
             x.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32")
         };
