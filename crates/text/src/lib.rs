@@ -3,6 +3,7 @@
 //! Knows nothing of the network. Plain strings go in; ids, pieces and byte ranges come out. The same code
 //! runs natively and in the page; training a tokenizer is behind the feature `train`.
 
+mod case;
 mod error;
 mod normalize;
 mod sentences;
@@ -10,6 +11,7 @@ mod tokenizer;
 #[cfg(feature = "train")]
 mod training;
 
+pub use case::{is_all_caps, to_sentence_case};
 pub use error::TextError;
 pub use normalize::normalize;
 pub use sentences::split_sentences;

@@ -1,10 +1,11 @@
 //! `traduko prepare`: from parallel text to a tokenizer and encoded pairs.
 //!
-//! Reads, normalises, filters, draws the mix by tag, learns the subwords of both languages together and encodes
+//! Reads, normalises, cleans, draws the mix by file and tag, learns the subwords of both languages together and encodes
 //! on all cores. Each step counts what it drops and why; `prepare.json` keeps the counts beside the data.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,14 +14,20 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use serde::Serialize;
-use traduko_text::{SubwordTokenizer, normalize};
+use traduko_text::SubwordTokenizer;
 
 mod args;
-pub use args::PrepareArgs;
+pub mod clean;
+mod plan;
+mod read;
+pub use args::{FileEntry, PrepareArgs};
+pub use plan::{CleanPlan, PreparePlan};
 
 use crate::atomic::write_atomically;
-use crate::corpus::{Pair, read_moses, read_tsv};
+use crate::corpus::{Pair, read_moses};
 use crate::dataset::Dataset;
+use clean::{Cleaner, Fault};
+use read::{DroppedFile, Kept, normalized, read_pairs};
 
 /// How many pairs went where.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -29,6 +36,8 @@ pub struct Summary {
     pub read: usize,
     /// Dropped pairs by reason.
     pub dropped: BTreeMap<String, usize>,
+    /// The same for each file, before validation and mix.
+    pub files: BTreeMap<String, FileCount>,
     /// Pairs kept, before the mix repeats or samples them.
     pub kept: usize,
     /// Pairs and target tokens of the training set by tag.
@@ -47,6 +56,17 @@ pub struct Summary {
     pub n_vocab: usize,
 }
 
+/// What one file contributes before the mix.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FileCount {
+    /// Pairs in it.
+    pub read: usize,
+    /// Dropped pairs by reason.
+    pub dropped: BTreeMap<String, usize>,
+    /// Pairs kept.
+    pub kept: usize,
+}
+
 /// What one tag contributes to the training set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TagCount {
@@ -58,36 +78,37 @@ pub struct TagCount {
 
 #[derive(Serialize)]
 struct Record<'a> {
-    arguments: &'a PrepareArgs,
+    arguments: &'a PreparePlan,
     summary: &'a Summary,
 }
 
-/// Does it all; the result lies in `args.out`.
+/// Does it all; the result lies in the folder `--out`.
 ///
 /// # Errors
 /// When a file cannot be read or written, an argument fits nothing in the corpus, or no pair is left.
 pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
-    ensure!(
-        !args.tsv.is_empty() || !args.moses.is_empty(),
-        "nothing to read (give --tsv FILE or --moses SOURCE TARGET)"
-    );
+    let plan = PreparePlan::new(args)?;
+    let started = Instant::now();
     let mut summary = Summary::default();
-    let mut pairs = read_pairs(&args, &mut summary)?;
-    let mut rng = StdRng::seed_from_u64(args.seed);
-    let valid = take_validation(&args, &mut pairs, &mut summary, &mut rng)?;
+    let mut dropped = DroppedFile::create(plan.dropped.as_deref())?;
+    let mut pairs = read_pairs(&plan, &mut summary, &mut dropped)?;
+    let mut rng = StdRng::seed_from_u64(plan.seed);
+    let valid = take_validation(&plan, &mut pairs, &mut summary, &mut dropped, &mut rng)?;
+    dropped.finish()?;
+    eprintln!("{} pairs read and cleaned in {:.1} s", summary.read, started.elapsed().as_secs_f64());
     summary.kept = pairs.len();
-    let train = mix(&args, pairs, &mut summary, &mut rng)?;
+    let train = mix(&plan, pairs, &mut summary, &mut rng);
     ensure!(!train.is_empty(), "no pair is left to train on: {}", reasons(&summary));
 
-    let tokenizer = match &args.tokenizer {
+    let tokenizer = match &plan.tokenizer {
         Some(path) => {
             let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))?
         }
         None => {
-            let spinner = spinner(format!("learning {} subwords from {} pairs", args.vocab, train.len()));
+            let spinner = spinner(format!("learning {} subwords from {} pairs", plan.vocab, train.len()));
             let sentences = train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
-            let tokenizer = traduko_text::train(sentences, args.vocab)?;
+            let tokenizer = traduko_text::train(sentences, plan.vocab)?;
             spinner.finish_and_clear();
             tokenizer
         }
@@ -106,15 +127,15 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     summary.valid_pairs = valid_set.len();
     summary.valid_target_tokens = valid_set.target_tokens();
 
-    fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    fs::create_dir_all(&plan.out).with_context(|| format!("creating {}", plan.out.display()))?;
     let write = |name: &str, bytes: &[u8]| {
-        let path = args.out.join(name);
+        let path = plan.out.join(name);
         write_atomically(&path, bytes).with_context(|| format!("writing {}", path.display()))
     };
     write("tokenizer.json", tokenizer.to_json()?.as_bytes())?;
-    train_set.write(&args.out.join("train.ids"))?;
-    valid_set.write(&args.out.join("valid.ids"))?;
-    let record = Record { arguments: &args, summary: &summary };
+    train_set.write(&plan.out.join("train.ids"))?;
+    valid_set.write(&plan.out.join("valid.ids"))?;
+    let record = Record { arguments: &plan, summary: &summary };
     write("prepare.json", &serde_json::to_vec_pretty(&record)?)?;
     report(&summary);
     Ok(summary)
@@ -126,99 +147,38 @@ fn spinner(message: String) -> ProgressBar {
     spinner
 }
 
-fn words(text: &str) -> usize {
-    text.split(' ').filter(|word| !word.is_empty()).count()
-}
-
-/// Why a normalised pair should not be learned from, if so.
-fn fault(args: &PrepareArgs, pair: &Pair) -> Option<&'static str> {
-    let (source, target) = (words(&pair.source), words(&pair.target));
-    let (longer, shorter) = (source.max(target), source.min(target));
-    if shorter == 0 {
-        Some("empty side")
-    } else if longer > args.max_words {
-        Some("too long")
-    } else if longer as f64 > args.max_ratio * shorter as f64 + 2.0 {
-        Some("length ratio")
-    } else {
-        None
-    }
-}
-
-fn read_pairs(args: &PrepareArgs, summary: &mut Summary) -> anyhow::Result<Vec<Pair>> {
-    let spinner = spinner("reading".into());
-    let excluded: HashSet<&str> = args.exclude.iter().map(String::as_str).collect();
-    let mut tags = HashSet::new();
-    let mut seen = HashSet::new();
-    let mut pairs = Vec::new();
-    let mut take = |pair: Pair| {
-        summary.read += 1;
-        let pair = Pair { source: normalize(&pair.source), target: normalize(&pair.target), tag: pair.tag };
-        let key = || (pair.source.clone(), pair.target.clone());
-        let fault = if excluded.contains(pair.tag.as_str()) {
-            Some("excluded tag")
-        } else {
-            fault(args, &pair).or_else(|| (!seen.insert(key())).then_some("duplicate"))
-        };
-        if !tags.contains(&pair.tag) {
-            tags.insert(pair.tag.clone());
-        }
-        match fault {
-            Some(reason) => *summary.dropped.entry(reason.into()).or_default() += 1,
-            None => pairs.push(pair),
-        }
-        if summary.read.is_multiple_of(10_000) {
-            spinner.set_message(format!("reading, {} pairs", summary.read));
-        }
-    };
-    for path in &args.tsv {
-        read_tsv(path, &mut take)?;
-    }
-    for files in args.moses.chunks_exact(2) {
-        read_moses(&files[0], &files[1], &mut take)?;
-    }
-    spinner.finish_and_clear();
-    let named = args.exclude.iter().chain(args.weights.iter().map(|(tag, _)| tag));
-    for tag in named.chain(args.hold_out.iter().map(|(tag, _)| tag)) {
-        ensure!(tag == "*" || tags.contains(tag), "no pair has the tag {tag:?} (the corpus has {})", listed(&tags));
-    }
-    Ok(pairs)
-}
-
-fn listed(tags: &HashSet<String>) -> String {
-    let mut tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-    tags.sort_unstable();
-    tags.join(", ")
-}
-
 /// Collects the validation pairs and removes from `pairs` whatever shares a side with one of them.
 fn take_validation(
-    args: &PrepareArgs,
-    pairs: &mut Vec<Pair>,
+    plan: &PreparePlan,
+    pairs: &mut Vec<Kept>,
     summary: &mut Summary,
+    dropped: &mut DroppedFile,
     rng: &mut StdRng,
 ) -> anyhow::Result<Vec<Pair>> {
     let mut valid = Vec::new();
-    if let (Some(source), Some(target)) = (&args.valid_source, &args.valid_target) {
-        let limit = args.valid_lines.unwrap_or(usize::MAX);
+    if let Some((source, target)) = &plan.valid {
+        let cleaner = Cleaner::new(&plan.clean);
+        let limit = plan.valid_lines.unwrap_or(usize::MAX);
         read_moses(source, target, |pair| {
             if valid.len() < limit {
-                valid.push(Pair { source: normalize(&pair.source), target: normalize(&pair.target), tag: pair.tag });
+                let mut pair = normalized(pair);
+                cleaner.respell(&mut pair);
+                valid.push(pair);
             }
         })?;
     }
-    for (tag, count) in &args.hold_out {
-        let mut fitting: Vec<usize> = (0..pairs.len()).filter(|&i| tag == "*" || pairs[i].tag == *tag).collect();
+    for (tag, count) in &plan.hold_out {
+        let mut fitting: Vec<usize> = (0..pairs.len()).filter(|&i| tag == "*" || pairs[i].pair.tag == *tag).collect();
         if fitting.len() <= *count {
             bail!("--hold-out {tag}={count}: only {} pairs have that tag (wanted more)", fitting.len());
         }
         fitting.shuffle(rng);
         let taken: HashSet<usize> = fitting[..*count].iter().copied().collect();
         let mut index = 0;
-        pairs.retain(|pair| {
+        pairs.retain(|kept| {
             let is_taken = taken.contains(&index);
             if is_taken {
-                valid.push(pair.clone());
+                valid.push(kept.pair.clone());
             }
             index += 1;
             !is_taken
@@ -226,23 +186,34 @@ fn take_validation(
     }
     let sources: HashSet<&str> = valid.iter().map(|pair| pair.source.as_str()).collect();
     let targets: HashSet<&str> = valid.iter().map(|pair| pair.target.as_str()).collect();
-    let before = pairs.len();
-    pairs.retain(|pair| !sources.contains(pair.source.as_str()) && !targets.contains(pair.target.as_str()));
-    if pairs.len() < before {
-        summary.dropped.insert("in the validation set".into(), before - pairs.len());
+    let is_held = |pair: &Pair| sources.contains(pair.source.as_str()) || targets.contains(pair.target.as_str());
+    for kept in pairs.iter().filter(|kept| is_held(&kept.pair)) {
+        *summary.dropped.entry(Fault::InValidation.to_string()).or_default() += 1;
+        dropped.push(Fault::InValidation, &kept.pair)?;
     }
+    pairs.retain(|kept| !is_held(&kept.pair));
     Ok(valid)
 }
 
-/// Repeats and samples pairs by the factor of their tag.
-fn mix(args: &PrepareArgs, pairs: Vec<Pair>, summary: &mut Summary, rng: &mut StdRng) -> anyhow::Result<Vec<Pair>> {
-    let factors: BTreeMap<&str, f64> = args.weights.iter().map(|(tag, factor)| (tag.as_str(), *factor)).collect();
-    ensure!(factors.len() == args.weights.len(), "--weights names a tag twice (wanted each once)");
+/// Takes of each file what it may give, then repeats and samples pairs by the weights of their file and their tag.
+fn mix(plan: &PreparePlan, mut pairs: Vec<Kept>, summary: &mut Summary, rng: &mut StdRng) -> Vec<Pair> {
+    let before = pairs.len();
+    for (file, most) in plan.files.iter().enumerate().filter_map(|(i, file)| Some((i, file.max_pairs?))) {
+        let mut order: Vec<usize> = (0..pairs.len()).filter(|&i| pairs[i].file == file).collect();
+        order.shuffle(rng);
+        let beyond: HashSet<usize> = order.into_iter().skip(most).collect();
+        let mut index = 0;
+        pairs.retain(|_| {
+            index += 1;
+            !beyond.contains(&(index - 1))
+        });
+    }
+    let factors: BTreeMap<&str, f64> = plan.weights.iter().map(|(tag, factor)| (tag.as_str(), *factor)).collect();
     let others = factors.get("*").copied().unwrap_or(1.0);
     let mut mixed = Vec::new();
-    let mut unsampled = 0;
-    for pair in pairs {
-        let factor = factors.get(pair.tag.as_str()).copied().unwrap_or(others);
+    let mut unsampled = before - pairs.len();
+    for Kept { pair, file } in pairs {
+        let factor = plan.files[file].weight * factors.get(pair.tag.as_str()).copied().unwrap_or(others);
         let copies = factor.floor() as usize + usize::from(rng.random::<f64>() < factor.fract());
         unsampled += usize::from(copies == 0);
         mixed.extend(std::iter::repeat_n(pair, copies));
@@ -250,7 +221,7 @@ fn mix(args: &PrepareArgs, pairs: Vec<Pair>, summary: &mut Summary, rng: &mut St
     if unsampled > 0 {
         summary.dropped.insert("not drawn".into(), unsampled);
     }
-    Ok(mixed)
+    mixed
 }
 
 fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::Result<Dataset> {
@@ -280,6 +251,13 @@ fn reasons(summary: &Summary) -> String {
 
 fn report(summary: &Summary) {
     eprintln!("pairs: {}; {} kept", reasons(summary), summary.kept);
+    if summary.files.len() > 1 {
+        for (name, count) in &summary.files {
+            let reasons: Vec<String> =
+                count.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            eprintln!("  {name}: {} read; {}; {} kept", count.read, reasons.join(", "), count.kept);
+        }
+    }
     let total = summary.train_target_tokens.max(1) as f64;
     for (tag, count) in &summary.tags {
         let share = 100.0 * count.target_tokens as f64 / total;

@@ -128,6 +128,58 @@ fn the_same_arguments_give_the_same_pairs_and_a_tokenizer_is_reused() {
 }
 
 #[test]
+fn cleaning_is_counted_by_file_and_shown() {
+    let folder = Folder::new();
+    let bad = [
+        "web\tThis page has not been translated yet.\tThis page has not been translated yet, sorry for that.",
+        "web\tx = foo_bar(y);\tx = foo_bar(z);",
+        "web\tThe war ended in 1945.\tLa guerre finit en 1918.",
+        "web\tIt is broken.\tC'est cassÃ©.",
+        "web\tIt is 12 metres long.\tCela fait 12 mètres de long.",
+        "web\tIt is 13 metres long.\tCela fait 13 mètres de long.",
+        "web\tIt is 14 metres long.\tCela fait 14 mètres de long.",
+    ];
+    fs::write(folder.path("bad.tsv"), bad.join("\n")).unwrap();
+    let arguments = "--tsv @toy.tsv.zst @bad.tsv --out @data --vocab 700 --source-language en --target-language fr \
+                     --max-template 2 --drop-code --drop-broken --match-numbers --dropped @dropped.tsv";
+    let summary = folder.prepare(arguments).unwrap();
+    let count = &summary.files[&folder.path("bad.tsv").display().to_string()];
+    let dropped: Vec<_> = count.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
+    let reasons = ["broken characters", "code", "numbers differ", "target language", "template"];
+    assert_eq!(dropped, reasons.map(|reason| (reason, 1)));
+    assert_eq!((count.read, count.kept), (7, 2));
+    let shown = fs::read_to_string(folder.path("dropped.tsv")).unwrap();
+    assert!(shown.contains("\ncode\tweb\tx = foo_bar(y);\tx = foo_bar(z);\n"), "{shown}");
+    assert_eq!(shown.lines().count(), summary.dropped.values().sum::<usize>());
+}
+
+#[test]
+fn a_file_says_what_flags_say() {
+    let folder = Folder::new();
+    let common = "--vocab 700 --max-words 30 --seed 3";
+    folder
+        .prepare(&format!("--tsv @toy.tsv.zst --out @flags {common} --weights date=2 *=0.5 --hold-out date=9"))
+        .unwrap();
+    let mix = format!(
+        "vocab = 700\nmax_words = 99\nseed = 3\n[weights]\ndate = 2\n'*' = 0.5\n[hold_out]\ndate = 9\n\
+         [[file]]\npath = '{}'\n",
+        folder.path("toy.tsv.zst").display()
+    );
+    fs::write(folder.path("mix.toml"), &mix).unwrap();
+    folder.prepare("--mix @mix.toml --out @file --max-words 30").unwrap();
+    for name in ["tokenizer.json", "train.ids", "valid.ids"] {
+        let read = |run: &str| fs::read(folder.path(run).join(name)).unwrap();
+        assert!(read("flags") == read("file"), "{name} differs");
+    }
+    fs::write(folder.path("mix.toml"), mix + "weight = 3\nmax_pairs = 20\nexclude = ['number']\n").unwrap();
+    let summary = folder.prepare("--mix @mix.toml --out @few --max-words 30").unwrap();
+    assert_eq!((summary.train_pairs, summary.tags.len()), (20 * 3 * 2, 1));
+    fs::write(folder.path("mix.toml"), "vocabulary = 3\n").unwrap();
+    let message = format!("{:#}", folder.prepare("--mix @mix.toml --out @few").unwrap_err());
+    assert!(message.contains("mix.toml") && message.contains("unknown field `vocabulary`"), "{message}");
+}
+
+#[test]
 fn bad_input_is_named() {
     let folder = Folder::new();
     let error = |arguments: &str| format!("{:#}", folder.prepare(arguments).unwrap_err());
