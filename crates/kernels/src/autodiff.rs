@@ -4,6 +4,7 @@ use burn::{
     backend::{
         Autodiff,
         autodiff::{
+            NodeId,
             checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
             grads::Gradients,
             ops::{Backward, Ops, OpsKind},
@@ -24,6 +25,19 @@ fn primitive<B: Backend, const D: usize>(x: Tensor<B, D>) -> B::FloatTensorPrimi
 
 fn tensor<B: Backend, const D: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(x))
+}
+
+/// Hands each parent that is tracked its gradient.
+fn register<B: Backend, const N: usize>(
+    parents: [Option<NodeId>; N],
+    values: [B::FloatTensorPrimitive; N],
+    grads: &mut Gradients,
+) {
+    for (parent, value) in parents.into_iter().zip(values) {
+        if let Some(id) = parent {
+            grads.register::<B>(id, value);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -62,12 +76,29 @@ impl<B: Kernels> Backward<B, 3> for AffineBackward {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let (x, weight) = ops.state;
         let (d_x, d_weight, d_bias) = B::affine_backward(grad, x, weight);
-        let values = [primitive(d_x), primitive(d_weight), primitive(d_bias)];
-        for (parent, value) in ops.parents.into_iter().zip(values) {
-            if let Some(node) = parent {
-                grads.register::<B>(node.id, value);
-            }
-        }
+        register::<B, 3>(
+            ops.parents.map(|node| node.map(|node| node.id)),
+            [primitive(d_x), primitive(d_weight), primitive(d_bias)],
+            grads,
+        );
+    }
+}
+
+#[derive(Debug)]
+struct AdditiveBackward;
+
+impl<B: Kernels> Backward<B, 3> for AdditiveBackward {
+    type State = (Tensor<B, 3>, Tensor<B, 3>, Tensor<B, 1>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let (queries, keys, v) = ops.state;
+        let (d_queries, d_keys, d_v) = B::additive_scores_backward(grad, queries, keys, v);
+        register::<B, 3>(
+            ops.parents.map(|node| node.map(|node| node.id)),
+            [primitive(d_queries), primitive(d_keys), primitive(d_v)],
+            grads,
+        );
     }
 }
 
@@ -81,13 +112,7 @@ impl<B: Kernels> Backward<B, 2> for LayerNormBackward {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let (normalized, gain) = ops.state;
         let (d_x, d_gain) = B::gate_norm_backward(grad, normalized, gain);
-        let [x, gain] = ops.parents;
-        if let Some(node) = x {
-            grads.register::<B>(node.id, primitive(d_x));
-        }
-        if let Some(node) = gain {
-            grads.register::<B>(node.id, primitive(d_gain));
-        }
+        register::<B, 2>(ops.parents.map(|node| node.map(|node| node.id)), [primitive(d_x), primitive(d_gain)], grads);
     }
 }
 
@@ -175,6 +200,20 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         let result = primitive(B::affine(x.clone(), weight.clone(), bias.as_ref().map(inner)));
         tensor(match AffineBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x, weight), result),
+            OpsKind::UnTracked(prep) => prep.finish(result),
+        })
+    }
+
+    fn additive_scores(queries: Tensor<Self, 3>, keys: Tensor<Self, 3>, v: Tensor<Self, 1>) -> Tensor<Self, 3> {
+        let nodes = [
+            queries.clone().into_primitive().tensor().node,
+            keys.clone().into_primitive().tensor().node,
+            v.clone().into_primitive().tensor().node,
+        ];
+        let (queries, keys, v) = (inner(&queries), inner(&keys), inner(&v));
+        let result = primitive(B::additive_scores(queries.clone(), keys.clone(), v.clone()));
+        tensor(match AdditiveBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((queries, keys, v), result),
             OpsKind::UnTracked(prep) => prep.finish(result),
         })
     }

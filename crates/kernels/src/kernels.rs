@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 
 use crate::{
     AdamStep, CellKind, CrossEntropy, Int8Matrix, Normalized, SequenceGradients, SequenceInput, SequenceTape, adam,
-    cells, dropout, int8, layer_norm, loss, sequence, top_k,
+    additive, cells, dropout, int8, layer_norm, loss, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
@@ -82,6 +82,23 @@ pub trait Kernels: Backend {
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Tensor<Self, 1>) {
         let bias = grad.clone().sum_dim(0).squeeze_dim(0);
         (grad.clone().matmul(weight), grad.transpose().matmul(x), bias)
+    }
+
+    /// Scores `v . tanh(query + key)` of additive attention, `[batch, target, source]`, for `queries`
+    /// `[batch, target, d]`, `keys` `[batch, source, d]` and `v` `[d]`; differentiable on an autodiff backend.
+    fn additive_scores(queries: Tensor<Self, 3>, keys: Tensor<Self, 3>, v: Tensor<Self, 1>) -> Tensor<Self, 3> {
+        additive::scores(queries, keys, v)
+    }
+
+    /// Gradients of [`Self::additive_scores`] with respect to queries, keys and `v` from `grad`
+    /// `[batch, target, source]`.
+    fn additive_scores_backward(
+        grad: Tensor<Self, 3>,
+        queries: Tensor<Self, 3>,
+        keys: Tensor<Self, 3>,
+        v: Tensor<Self, 1>,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 1>) {
+        additive::backward(grad, queries, keys, v)
     }
 
     /// Layer normalisation of `x` `[rows, groups * d]`, each group of `d` columns apart, times `gain` `[groups * d]`;

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod adam;
+mod additive;
 #[cfg(feature = "autodiff")]
 mod autodiff;
 mod backends;

@@ -206,6 +206,33 @@ fn affine() {
 }
 
 #[test]
+fn additive_scores() {
+    let [batch, target, source, d] = [2, 3, 4, 19];
+    let points = [noise(1, batch * target * d), noise(2, batch * source * d), noise(3, d)];
+    let run = |points: [&[f32]; 3]| {
+        let [queries, keys, v] = points;
+        let queries = tensor(queries, [batch, target, d]).require_grad();
+        let (keys, v) = (tensor(keys, [batch, source, d]).require_grad(), tensor(v, [d]).require_grad());
+        let y = B::additive_scores(queries.clone(), keys.clone(), v.clone());
+        (queries, keys, v, (y * tensor(&noise(4, batch * target * source), [batch, target, source])).sum())
+    };
+    let (queries, keys, v, sum) = run(points.each_ref().map(Vec::as_slice));
+    let gradients = sum.backward();
+    let found = [
+        values(queries.grad(&gradients).expect("tracked")),
+        values(keys.grad(&gradients).expect("tracked")),
+        values(v.grad(&gradients).expect("tracked")),
+    ];
+    for (index, name) in ["queries", "keys", "v"].into_iter().enumerate() {
+        check(name, TOLERANCE, &points[index], &found[index], |moved| {
+            let mut all = points.each_ref().map(Vec::as_slice);
+            all[index] = moved;
+            f64::from(values(run(all).3.inner())[0])
+        });
+    }
+}
+
+#[test]
 fn gate_norm() {
     let (rows, groups, d) = (3, 2, 4);
     let points = [noise(1, rows * groups * d), noise(2, groups * d)];

@@ -98,6 +98,7 @@ impl<B: Kernels> Attention<B> {
         let scores = match &self.score {
             None if heads == 1 => queries.matmul(k.swap_dims(1, 2)),
             None => queries.matmul(k.swap_dims(1, 2)) * (d as f32).powf(-0.5),
+            Some(Projection { weight: Some(weight), .. }) => B::additive_scores(queries, k, weight.val().reshape([d])),
             Some(score) => {
                 let sum = queries.unsqueeze_dim::<4>(2) + k.unsqueeze_dim::<4>(1);
                 let sum = sum.tanh().reshape([rows * target * positions, d]);

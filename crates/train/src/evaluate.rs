@@ -12,7 +12,7 @@ use traduko_package::{MANIFEST_FILE, Score, record_scores};
 use traduko_translator::TranslateOptions;
 
 use crate::corpus::read_moses;
-use crate::metrics::{corpus_bleu, corpus_chrf};
+use crate::metrics::{BleuOptions, corpus_bleu, corpus_bleu_with, corpus_chrf};
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
 
 /// Translate a test set and score it with BLEU and chrF
@@ -39,6 +39,9 @@ pub struct EvaluateArgs {
     /// Threads to translate with [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Speed")]
     pub threads: Option<usize>,
+    /// Give BLEU without regard to case as well
+    #[arg(long, help_heading = "Output")]
+    pub lowercase: bool,
     /// Print one line of JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -54,6 +57,8 @@ pub struct EvaluateArgs {
 #[derive(Serialize)]
 struct Report {
     bleu: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bleu_lowercase: Option<f64>,
     chrf: f64,
     signature: String,
     sentences: usize,
@@ -95,12 +100,21 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
 
     let hypotheses: Vec<String> = translations.into_iter().map(|translation| translation.text).collect();
     let (bleu, chrf) = (corpus_bleu(&hypotheses, &references), corpus_chrf(&hypotheses, &references));
+    let lowercase = args.lowercase.then(|| {
+        let options = BleuOptions { lowercase: true, ..BleuOptions::default() };
+        corpus_bleu_with(&hypotheses, &references, options)
+    });
     if args.json {
+        let bleu_lowercase = lowercase.map(|bleu| bleu.score);
         let (signature, sentences) = (bleu.signature(), hypotheses.len());
-        let report = Report { bleu: bleu.score, chrf: chrf.score, signature, sentences, seconds };
+        let report = Report { bleu: bleu.score, bleu_lowercase, chrf: chrf.score, signature, sentences, seconds };
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("{bleu}\n{chrf}\n{} sentences in {seconds:.1} s", hypotheses.len());
+        println!("{bleu}");
+        if let Some(lowercase) = lowercase {
+            println!("{lowercase}");
+        }
+        println!("{chrf}\n{} sentences in {seconds:.1} s", hypotheses.len());
     }
     if let Some(test_set) = args.record {
         let score = |metric: &str, score: f64, signature| Score {

@@ -8,7 +8,7 @@ use burn::{
     tensor::{DType, Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{adam, cells, dropout, int8, layer_norm, linear, loss, sequence, top_k};
+use super::{adam, additive, cells, dropout, int8, layer_norm, linear, loss, sequence, top_k};
 use crate::{
     AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceGradients, SequenceInput, SequenceTape,
 };
@@ -158,6 +158,26 @@ impl Kernels for Flex {
         let (grad, x, weight) = (floats(grad), floats(x), floats(weight));
         let (d_x, d_weight, d_bias) = linear::backward(view(&grad), view(&x), view(&weight), [n, k, m]);
         (tensor(d_x, [n, k]), tensor(d_weight, [m, k]), tensor(d_bias, [m]))
+    }
+
+    fn additive_scores(queries: Tensor<Self, 3>, keys: Tensor<Self, 3>, v: Tensor<Self, 1>) -> Tensor<Self, 3> {
+        let ([batch, target, d], [_, source, _]) = (queries.dims(), keys.dims());
+        let (queries, keys, v) = (floats(queries), floats(keys), floats(v));
+        let shape = additive::Shape { batch, target, source, d };
+        tensor(additive::forward(view(&queries), view(&keys), view(&v), shape), [batch, target, source])
+    }
+
+    fn additive_scores_backward(
+        grad: Tensor<Self, 3>,
+        queries: Tensor<Self, 3>,
+        keys: Tensor<Self, 3>,
+        v: Tensor<Self, 1>,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 1>) {
+        let ([batch, target, d], [_, source, _]) = (queries.dims(), keys.dims());
+        let (grad, queries, keys, v) = (floats(grad), floats(queries), floats(keys), floats(v));
+        let shape = additive::Shape { batch, target, source, d };
+        let (d_queries, d_keys, d_v) = additive::backward(view(&grad), view(&queries), view(&keys), view(&v), shape);
+        (tensor(d_queries, [batch, target, d]), tensor(d_keys, [batch, source, d]), tensor(d_v, [d]))
     }
 
     fn normalize(x: Tensor<Self, 2>, groups: usize) -> Normalized<Self> {

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "flex")]
 mod adam;
+#[cfg(feature = "flex")]
+mod additive;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cells;
 #[cfg(feature = "flex")]

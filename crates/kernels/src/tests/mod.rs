@@ -1,6 +1,7 @@
 //! The flex backend's loops against the bodies in plain burn operations, which were written apart from them.
 
 mod adam;
+mod additive;
 mod int8;
 mod loss;
 mod sequence;
