@@ -17,4 +17,4 @@ pub use normalize::normalize;
 pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]
-pub use training::{MIN_VOCAB, train};
+pub use training::{MIN_VOCAB, train, train_unigram};
