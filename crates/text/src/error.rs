@@ -24,6 +24,11 @@ pub enum TextError {
         /// What it is.
         found: &'static str,
     },
+    /// Merges were to be left out where there are none.
+    #[error(
+        "tokenizer.json: a unigram model has no merges to leave out (prepare with --subwords bpe, or without BPE-dropout)"
+    )]
+    NotBpe,
     /// An id holds the empty token, or a token that has another id, too.
     #[error("tokenizer.json: id {id} is {token:?} (wanted every token once, and none empty)")]
     UselessToken {

@@ -26,6 +26,12 @@ pub(crate) fn byte_token(byte: u8) -> String {
     format!("<0x{byte:02X}>")
 }
 
+/// The byte that a token such as `<0x41>` stands for.
+#[cfg(feature = "train")]
+pub(crate) fn byte_of(token: &str) -> Option<u8> {
+    u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
+}
+
 /// A sentence in subwords.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoding {
@@ -104,6 +110,11 @@ impl SubwordTokenizer {
             Ok(found) => Err(TextError::Malformed { reason: format!("{probe:?} comes back as {found:?}") }),
             Err(error) => Err(TextError::Malformed { reason: format!("a character outside the vocabulary: {error}") }),
         }
+    }
+
+    #[cfg(feature = "train")]
+    pub(crate) fn inner(&self) -> &Tokenizer {
+        &self.inner
     }
 
     /// The file to ship, as JSON.
