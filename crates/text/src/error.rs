@@ -18,6 +18,25 @@ pub enum TextError {
         /// The token that should be there.
         wanted: &'static str,
     },
+    /// The way from words to subwords is not one of ours.
+    #[error("tokenizer.json: model {found} (wanted BPE or Unigram, with byte_fallback and without dropout)")]
+    UnknownModel {
+        /// What it is.
+        found: &'static str,
+    },
+    /// Merges were to be left out where there are none.
+    #[error(
+        "tokenizer.json: a unigram model has no merges to leave out (prepare with --subwords bpe, or without BPE-dropout)"
+    )]
+    NotBpe,
+    /// An id holds the empty token, or a token that has another id, too.
+    #[error("tokenizer.json: id {id} is {token:?} (wanted every token once, and none empty)")]
+    UselessToken {
+        /// The id.
+        id: u32,
+        /// Its token.
+        token: String,
+    },
     /// Bytes have no token of their own, so some text could not be encoded.
     #[error("tokenizer.json: no token {token} (wanted all 256 bytes, so that no text is unknown)")]
     ByteMissing {

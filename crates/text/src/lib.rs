@@ -1,9 +1,11 @@
 //! Text before and after the network: normalisation, sentence splitting and subwords.
 //!
 //! Knows nothing of the network. Plain strings go in; ids, pieces and byte ranges come out. The same code
-//! runs natively and in the page; training a tokenizer is behind the feature `train`.
+//! runs natively and in the page; training a tokenizer and BPE-dropout are behind the feature `train`.
 
 mod case;
+#[cfg(feature = "train")]
+mod dropout;
 mod error;
 mod normalize;
 mod sentences;
@@ -12,9 +14,11 @@ mod tokenizer;
 mod training;
 
 pub use case::{is_all_caps, to_sentence_case};
+#[cfg(feature = "train")]
+pub use dropout::BpeDropout;
 pub use error::TextError;
 pub use normalize::normalize;
 pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]
-pub use training::{MIN_VOCAB, train};
+pub use training::{MIN_VOCAB, train, train_unigram};

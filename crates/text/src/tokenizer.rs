@@ -1,11 +1,12 @@
-//! Subwords: byte pair encoding over both languages at once, read from and written to `tokenizer.json`.
+//! Subwords over both languages at once, by byte pair encoding or by a unigram model, read from and written to
+//! `tokenizer.json`.
 //!
 //! Spaces are marked with `▁` (Metaspace), so the pieces can be shown to a person; a character outside the
 //! alphabet falls back to its UTF-8 bytes, so that nothing is ever unknown.
 
 use std::ops::Range;
 
-use tokenizers::Tokenizer;
+use tokenizers::{ModelWrapper, Tokenizer};
 
 use crate::{TextError, normalize};
 
@@ -25,6 +26,12 @@ pub(crate) fn byte_token(byte: u8) -> String {
     format!("<0x{byte:02X}>")
 }
 
+/// The byte that a token such as `<0x41>` stands for.
+#[cfg(feature = "train")]
+pub(crate) fn byte_of(token: &str) -> Option<u8> {
+    u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
+}
+
 /// A sentence in subwords.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoding {
@@ -32,7 +39,8 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// The subwords as a person may read them: `▁` for a space, `<0xE2>` for a lone byte.
     pub pieces: Vec<String>,
-    /// For each subword its byte range in `normalize(text)`. The bytes of one fallen-back character share its range.
+    /// For each subword its byte range in `normalize(text)`. The bytes of one fallen-back character, and in a unigram
+    /// model of several in a row, share its range.
     pub offsets: Vec<Range<usize>>,
 }
 
@@ -61,6 +69,18 @@ impl SubwordTokenizer {
         inner.with_padding(None);
         inner.with_truncation(None).map_err(TextError::tokenizer)?;
         inner.set_encode_special_tokens(true);
+        let found = match inner.get_model() {
+            ModelWrapper::BPE(model) if model.dropout.is_none() && model.byte_fallback => None,
+            ModelWrapper::Unigram(model) if model.byte_fallback() => None,
+            ModelWrapper::BPE(model) if model.dropout.is_some() => Some("BPE with dropout"),
+            ModelWrapper::BPE(_) => Some("BPE without byte_fallback"),
+            ModelWrapper::Unigram(_) => Some("Unigram without byte_fallback"),
+            ModelWrapper::WordPiece(_) => Some("WordPiece"),
+            ModelWrapper::WordLevel(_) => Some("WordLevel"),
+        };
+        if let Some(found) = found {
+            return Err(TextError::UnknownModel { found });
+        }
         let n_vocab = inner.get_vocab_size(true);
         for (id, wanted) in (0..).zip(SPECIALS) {
             let found = inner.id_to_token(id);
@@ -71,10 +91,30 @@ impl SubwordTokenizer {
         if let Some(id) = (0..n_vocab as u32).find(|&id| inner.id_to_token(id).is_none()) {
             return Err(TextError::IdMissing { id, n_vocab });
         }
+        // A token twice could never be written for one of its ids, and an empty one makes encoding endless.
+        let is_lost = |id: u32| {
+            inner.id_to_token(id).is_some_and(|token| token.is_empty() || inner.token_to_id(&token) != Some(id))
+        };
+        if let Some(id) = (0..n_vocab as u32).find(|&id| is_lost(id)) {
+            return Err(TextError::UselessToken { id, token: inner.id_to_token(id).unwrap_or_default() });
+        }
         if let Some(token) = (0..=255).map(byte_token).find(|token| inner.token_to_id(token).is_none()) {
             return Err(TextError::ByteMissing { token });
         }
-        Ok(Self { inner, n_vocab })
+        let tokenizer = Self { inner, n_vocab };
+        // No vocabulary has this character, so it takes the way over <unk> to the bytes.
+        let probe = "\u{10FFFD}";
+        let found = tokenizer.encode_ids(probe).and_then(|ids| tokenizer.decode(&ids));
+        match found {
+            Ok(found) if found == probe => Ok(tokenizer),
+            Ok(found) => Err(TextError::Malformed { reason: format!("{probe:?} comes back as {found:?}") }),
+            Err(error) => Err(TextError::Malformed { reason: format!("a character outside the vocabulary: {error}") }),
+        }
+    }
+
+    #[cfg(feature = "train")]
+    pub(crate) fn inner(&self) -> &Tokenizer {
+        &self.inner
     }
 
     /// The file to ship, as JSON.

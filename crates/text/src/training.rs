@@ -1,4 +1,4 @@
-//! Learning the subwords from text.
+//! Learning the subwords from text: byte pair encoding, or a unigram model in [`unigram`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +19,9 @@ use tokenizers::{
 use crate::tokenizer::{SPECIALS, SubwordTokenizer, byte_token};
 use crate::{TextError, normalize};
 
+mod unigram;
+pub use unigram::train_unigram;
+
 /// Characters with a token of their own; rarer ones are spelled in bytes.
 const MAX_ALPHABET: usize = 200;
 
@@ -33,7 +36,8 @@ const LETTERS: &str = "▁ !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRST
 /// digit (numbers are copied digit by digit); a run of other signs.
 const BORDERS: &str = r"▁?[\p{L}\p{M}]+'?|▁?\p{N}|▁?[^\p{L}\p{M}\p{N}▁]+|▁+";
 
-/// Learns a vocabulary of at most `n_vocab` subwords from sentences of both languages.
+/// Learns a vocabulary of at most `n_vocab` subwords from sentences of both languages by byte pair encoding (Sennrich et al.,
+/// 2016).
 ///
 /// Little text gives fewer subwords than asked for, never more.
 ///
@@ -46,14 +50,7 @@ where
     if n_vocab < MIN_VOCAB {
         return Err(TextError::VocabTooSmall { wanted: n_vocab, least: MIN_VOCAB });
     }
-    let spaces = Metaspace::new('▁', PrependScheme::Always, false);
-    let borders = Split::new(
-        tokenizers::pre_tokenizers::split::SplitPattern::Regex(BORDERS.into()),
-        SplitDelimiterBehavior::Isolated,
-        false,
-    )
-    .map_err(TextError::tokenizer)?;
-    let cut = Sequence::new(vec![PreTokenizerWrapper::Metaspace(spaces.clone()), PreTokenizerWrapper::Split(borders)]);
+    let cut = cut()?;
 
     // Bytes go in as the trainer's special tokens to get their ids, and are left out of the added tokens
     // below, or the text `<0x41>` would become the byte itself.
@@ -74,10 +71,7 @@ where
                     *seen.entry(letter).or_default() += 1;
                 }
             }
-            let mut words = PreTokenizedString::from(sentence);
-            cut.pre_tokenize(&mut words)?;
-            let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
-            Ok(words.into_iter().map(|(word, _, _)| word.to_owned()).collect())
+            words(&cut, sentence)
         })
         .map_err(TextError::tokenizer)?;
     let letters = alphabet(seen.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -91,11 +85,37 @@ where
     model.byte_fallback = true;
     model.unk_token = Some("<unk>".into());
 
-    let mut tokenizer = Tokenizer::new(model);
+    finished(Tokenizer::new(model), cut)
+}
+
+fn spaces() -> Metaspace {
+    Metaspace::new('▁', PrependScheme::Always, false)
+}
+
+/// What cuts a normalised sentence into words.
+fn cut() -> Result<Sequence, TextError> {
+    let borders = Split::new(
+        tokenizers::pre_tokenizers::split::SplitPattern::Regex(BORDERS.into()),
+        SplitDelimiterBehavior::Isolated,
+        false,
+    )
+    .map_err(TextError::tokenizer)?;
+    Ok(Sequence::new(vec![PreTokenizerWrapper::Metaspace(spaces()), PreTokenizerWrapper::Split(borders)]))
+}
+
+fn words(cut: &Sequence, sentence: String) -> Result<Vec<String>, tokenizers::Error> {
+    let mut words = PreTokenizedString::from(sentence);
+    cut.pre_tokenize(&mut words)?;
+    let words = words.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    Ok(words.into_iter().map(|(word, _, _)| word.to_owned()).collect())
+}
+
+/// The model with what stands before and after it.
+fn finished(mut tokenizer: Tokenizer, cut: Sequence) -> Result<SubwordTokenizer, TextError> {
     tokenizer.with_pre_tokenizer(Some(cut));
     tokenizer.with_decoder(Some(DecoderSequence::new(vec![
         ByteFallback::default().into(),
-        spaces.into(),
+        spaces().into(),
         Fuse::new().into(),
     ])));
     tokenizer.add_special_tokens(SPECIALS.map(|token| AddedToken::from(token, true))).map_err(TextError::tokenizer)?;

@@ -20,7 +20,7 @@ mod args;
 pub mod clean;
 mod plan;
 mod read;
-pub use args::{FileEntry, PrepareArgs};
+pub use args::{FileEntry, PrepareArgs, SubwordKind};
 pub use plan::{CleanPlan, PreparePlan};
 
 use crate::atomic::write_atomically;
@@ -106,10 +106,15 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
             SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))?
         }
         None => {
+            let learning = Instant::now();
             let spinner = spinner(format!("learning {} subwords from {} pairs", plan.vocab, train.len()));
             let sentences = train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
-            let tokenizer = traduko_text::train(sentences, plan.vocab)?;
+            let tokenizer = match plan.subwords {
+                SubwordKind::Bpe => traduko_text::train(sentences, plan.vocab)?,
+                SubwordKind::Unigram => traduko_text::train_unigram(sentences, plan.vocab)?,
+            };
             spinner.finish_and_clear();
+            eprintln!("{} subwords learned in {:.1} s", tokenizer.n_vocab(), learning.elapsed().as_secs_f64());
             tokenizer
         }
     };

@@ -72,6 +72,17 @@ fn all_pairs_arrive_and_bad_ones_are_counted() {
 }
 
 #[test]
+fn subwords_may_come_from_a_unigram_model() {
+    let folder = Folder::new();
+    let arguments = "--tsv @toy.tsv.zst --out @data --vocab 700 --max-words 30 --subwords unigram";
+    folder.prepare(arguments).unwrap();
+    let json = fs::read_to_string(folder.path("data").join("tokenizer.json")).unwrap();
+    assert!(json.contains("\"Unigram\""));
+    let (source, target) = toy::pairs(400, 1).swap_remove(123);
+    assert_eq!(decoded(&folder.path("data"), "train.ids")[123], (format!("123: {source}"), format!("123: {target}")));
+}
+
+#[test]
 fn tags_are_weighed_and_left_out() {
     let folder = Folder::new();
     let summary = folder.prepare("--tsv @toy.tsv.zst --out @a --vocab 700 --weights date=2 *=0.5").unwrap();

@@ -33,6 +33,9 @@ pub struct PrepareArgs {
     /// Subwords to learn, both languages together [default: 8000]
     #[arg(long, value_name = "N", help_heading = "Tokenizer")]
     pub vocab: Option<usize>,
+    /// How words are cut into subwords [default: bpe]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Tokenizer")]
+    pub subwords: Option<SubwordKind>,
     /// Use this tokenizer.json instead of learning one
     #[arg(long, value_name = "FILE", help_heading = "Tokenizer")]
     pub tokenizer: Option<PathBuf>,
@@ -95,6 +98,17 @@ pub struct PrepareArgs {
     /// Seed of all random choices [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// How words are cut into subwords.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubwordKind {
+    /// Byte pair encoding: frequent pairs of pieces are merged (Sennrich et al., 2016)
+    #[default]
+    Bpe,
+    /// The most probable cut by a unigram language model (Kudo, 2018)
+    Unigram,
 }
 
 /// A file and what is to be taken of it.
@@ -173,6 +187,7 @@ impl PrepareArgs {
             moses: if names_files { self.moses } else { file.moses },
             out: self.out.or(file.out),
             vocab: self.vocab.or(file.vocab),
+            subwords: self.subwords.or(file.subwords),
             tokenizer: self.tokenizer.or(file.tokenizer),
             max_words: self.max_words.or(file.max_words),
             max_ratio: self.max_ratio.or(file.max_ratio),

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use serde::{Serialize, Serializer};
 use whatlang::Lang;
 
-use super::args::{FileEntry, PrepareArgs, check_factor};
+use super::args::{FileEntry, PrepareArgs, SubwordKind, check_factor};
 use super::clean::language_code;
 
 /// The settings of one run, all of them. `prepare.json` keeps them.
@@ -18,6 +18,8 @@ pub struct PreparePlan {
     pub out: PathBuf,
     /// Subwords to learn.
     pub vocab: usize,
+    /// How words are cut into them.
+    pub subwords: SubwordKind,
     /// A tokenizer to use instead.
     pub tokenizer: Option<PathBuf>,
     /// What is dropped and respelled.
@@ -128,6 +130,7 @@ impl PreparePlan {
             files,
             out,
             vocab: args.vocab.unwrap_or(8000),
+            subwords: args.subwords.unwrap_or_default(),
             tokenizer: args.tokenizer,
             clean: CleanPlan {
                 max_words: args.max_words.unwrap_or(default.max_words),
