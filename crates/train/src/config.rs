@@ -99,6 +99,9 @@ pub struct OptimisationConfig {
     pub source_word_dropout: f64,
     /// Share of the target tokens the decoder reads that are dropped whole.
     pub target_word_dropout: f64,
+    /// Share of merges that is left out when both sides are cut into subwords anew in each batch (BPE-dropout: Provilkov
+    /// et al., 2020); 0 keeps them as prepared.
+    pub bpe_dropout: f64,
     /// Adam's first decay.
     pub beta_1: f64,
     /// Adam's second decay.
@@ -152,6 +155,7 @@ impl Default for OptimisationConfig {
             output_dropout: 0.1,
             source_word_dropout: 0.0,
             target_word_dropout: 0.0,
+            bpe_dropout: 0.0,
             beta_1: 0.9,
             beta_2: 0.98,
             epsilon: 1e-8,
@@ -234,6 +238,7 @@ impl TrainConfig {
             ("source_word_dropout", train.source_word_dropout, 0.0, 0.99),
             ("target_word_dropout", train.target_word_dropout, 0.0, 0.99),
             ("clip_norm", train.clip_norm, 0.0, 1e9),
+            ("bpe_dropout", train.bpe_dropout, 0.0, 1.0),
             ("beta_1", train.beta_1, 0.0, 0.999_999),
             ("beta_2", train.beta_2, 0.0, 0.999_999),
             ("epsilon", train.epsilon, 0.0, 1.0),
@@ -261,6 +266,9 @@ impl TrainConfig {
         }
         if train.early_stopping_metric != ValidationMetric::Loss && train.validate_translation == 0 {
             bail!("train.early_stopping_metric: needs translations; give train.validate_translation, such as 200");
+        }
+        if train.bpe_dropout > 0.0 && train.alignment_weight > 0.0 {
+            bail!("train.bpe_dropout moves the subwords that alignments name: set it or train.alignment_weight to 0");
         }
         if !train.length_buckets.is_sorted_by(|a, b| a < b) || train.length_buckets.first() == Some(&0) {
             bail!("train.length_buckets: {:?} is not ascending from 1 or more", train.length_buckets);

@@ -124,7 +124,7 @@ fn twenty_kills_do_not_change_the_weights() {
     let path = |name: &str| -> PathBuf { folder.path().join(name) };
     let settings = "--set train.checkpoint_every=2 --set train.schedule=inverse-sqrt --set train.validate_every=7 \
                     --set train.ema_decay=0.9 --set train.recurrent_dropout=0.2 --set train.accumulate=2 \
-                    --set train.keep_validated=2";
+                    --set train.keep_validated=2 --set train.bpe_dropout=0.1";
     let file = path("killed").join("last.safetensors");
     let mut moments = StdRng::seed_from_u64(u64::from(std::process::id()));
     let (mut kills, mut steps) = (0, 0);

@@ -1,6 +1,8 @@
 //! The training text, batch by batch and pass after pass.
 
 use anyhow::{Context, bail};
+use rand::{SeedableRng, rngs::StdRng};
+use traduko_text::{BpeDropout, SubwordTokenizer};
 
 use super::{checkpoint::TrainSummary, trainer::Batch};
 use crate::{
@@ -29,15 +31,29 @@ pub fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset>
 pub struct Feed<'a> {
     dataset: &'a Dataset,
     settings: &'a OptimisationConfig,
+    bpe_dropout: Option<BpeDropout>,
     /// Lengths to pad to, 0 for no more than needed, and pairs.
     batches: Vec<(usize, Vec<usize>)>,
     epoch: u64,
 }
 
 impl<'a> Feed<'a> {
-    /// Batches from pass `epoch` on.
-    pub fn new(dataset: &'a Dataset, settings: &'a OptimisationConfig, epoch: u64) -> Self {
-        Self { dataset, settings, batches: plan(dataset, settings, epoch), epoch }
+    /// Batches of `dataset` from pass `epoch` on.
+    ///
+    /// # Errors
+    /// Where the tokenizer cannot be read, or is of a kind that BPE-dropout cannot work on.
+    pub fn new(dataset: &'a Dataset, config: &'a TrainConfig, epoch: u64) -> anyhow::Result<Self> {
+        let settings = &config.train;
+        let bpe_dropout = if settings.bpe_dropout > 0.0 {
+            let path = config.data.dir.join("tokenizer.json");
+            let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            let tokenizer = SubwordTokenizer::from_json(&bytes);
+            let dropout = tokenizer.and_then(|tokenizer| BpeDropout::new(&tokenizer));
+            Some(dropout.with_context(|| format!("train.bpe_dropout with {}", path.display()))?)
+        } else {
+            None
+        };
+        Ok(Self { dataset, settings, bpe_dropout, batches: plan(dataset, settings, epoch), epoch })
     }
 
     /// The next batch; `summary` says which, and is moved on.
@@ -50,8 +66,17 @@ impl<'a> Feed<'a> {
             self.epoch = summary.epoch;
         }
         let (padded_length, pairs) = &self.batches[summary.batch];
+        let mut batch = Batch { padded_length: *padded_length, ..gather(self.dataset, pairs) };
+        if let Some(dropout) = &self.bpe_dropout {
+            // Seeded by the batch, so that a resumed run cuts words as an uninterrupted one would have.
+            let place = (summary.epoch << 32) ^ summary.batch as u64;
+            let mut rng = StdRng::seed_from_u64(self.settings.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            for sentence in batch.sources.iter_mut().chain(&mut batch.targets) {
+                *sentence = dropout.apply(sentence, self.settings.bpe_dropout, &mut rng);
+            }
+        }
         summary.batch += 1;
-        Batch { padded_length: *padded_length, ..gather(self.dataset, pairs) }
+        batch
     }
 }
 

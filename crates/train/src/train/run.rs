@@ -204,7 +204,7 @@ where
     let seconds_before = summary.seconds;
     let deadline = args.max_minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));
     let mut window = Window::default();
-    let mut feed = Feed::new(&train, settings, summary.epoch);
+    let mut feed = Feed::new(&train, &config, summary.epoch)?;
     let is_over = |step: u64| {
         step >= settings.max_steps
             || is_stopped.load(Ordering::SeqCst)
