@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod metrics;
 pub mod native;
 pub mod prepare;
+pub mod synthesize;
 pub mod toy;
 pub mod train;
 pub mod translate;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use traduko_train::{config::TrainConfig, evaluate, export, inspect, prepare, train, translate};
+use traduko_train::{config::TrainConfig, evaluate, export, inspect, prepare, synthesize, train, translate};
 
 /// Train, try and package recurrent translation models.
 #[derive(Parser)]
@@ -27,6 +27,8 @@ enum Verb {
     Export(export::ExportArgs),
     /// Show what is in a package or a training run
     Inspect(inspect::InspectArgs),
+    /// Translate text of one language into parallel text to train on
+    Synthesize(synthesize::SynthesizeArgs),
     /// Print a configuration, complete
     Config {
         /// The experiment, a TOML file
@@ -55,6 +57,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Synthesize(args) => synthesize::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Config { config, overrides } => {
             print!("{}", TrainConfig::read(&config, &overrides)?.to_toml()?);
             Ok(ExitCode::SUCCESS)
