@@ -44,18 +44,19 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 /// The lines of a text file, without their ends, each with its number from 1.
-struct Lines {
+pub(crate) struct Lines {
     reader: Box<dyn BufRead>,
     path: PathBuf,
     number: usize,
 }
 
 impl Lines {
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         Ok(Self { reader: open(path)?, path: path.to_owned(), number: 0 })
     }
 
-    fn next(&mut self) -> anyhow::Result<Option<String>> {
+    /// The next line, if there is one.
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<String>> {
         let mut bytes = Vec::new();
         self.number += 1;
         let place = || format!("{}:{}", self.path.display(), self.number);

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod native;
 pub mod prepare;
 pub mod report;
+pub mod synthesize;
 pub mod toy;
 pub mod train;
 pub mod translate;

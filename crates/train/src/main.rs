@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use traduko_train::{
-    bench, config::TrainConfig, evaluate, export, inspect, prepare, report, train, translate, weights,
+    bench, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train, translate, weights,
 };
 
 /// Train, try and package recurrent translation models.
@@ -35,6 +35,8 @@ enum Verb {
     Bench(bench::BenchArgs),
     /// Write a page with a run's curves, configuration and attention
     Report(report::ReportArgs),
+    /// Translate text of one language into parallel text to train on
+    Synthesize(synthesize::SynthesizeArgs),
     /// Print a configuration, complete
     Config {
         /// The experiment, a TOML file
@@ -66,6 +68,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Weights(args) => weights::run(args),
         Verb::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Report(args) => report::run(args),
+        Verb::Synthesize(args) => synthesize::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Config { config, overrides } => {
             print!("{}", TrainConfig::read(&config, &overrides)?.to_toml()?);
             Ok(ExitCode::SUCCESS)
