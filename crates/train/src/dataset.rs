@@ -127,6 +127,11 @@ impl Dataset {
         self.targets.get(index)
     }
 
+    /// A SHA-256 that tells these pairs from others, for files that belong to them.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.body()).into()
+    }
+
     /// All pairs once, in batches of similar length, in an order that depends on `seed` and `epoch` alone.
     ///
     /// A batch of `n` pairs whose longest target has `t` ids fills `n * (t + 1)` target positions, the end mark

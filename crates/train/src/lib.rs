@@ -1,5 +1,6 @@
 //! The training toolkit as a library, so that tests and benches reach it.
 
+pub mod align;
 mod atomic;
 pub mod bench;
 pub mod config;

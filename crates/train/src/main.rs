@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use traduko_train::{
-    bench, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train, translate, weights,
+    align, bench, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train, translate,
+    weights,
 };
 
 /// Train, try and package recurrent translation models.
@@ -19,6 +20,8 @@ struct Cli {
 enum Verb {
     /// Turn parallel text into encoded sentence pairs and a tokenizer
     Prepare(prepare::PrepareArgs),
+    /// Learn which subwords of prepared pairs translate each other
+    Align(align::AlignArgs),
     /// Train a network
     Train(train::TrainArgs),
     /// Translate standard input to standard output, a line a line
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Prepare(args) => prepare::run(args).map(|_| ExitCode::SUCCESS),
+        Verb::Align(args) => align::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

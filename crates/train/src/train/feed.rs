@@ -6,6 +6,7 @@ use traduko_text::{BpeDropout, SubwordTokenizer};
 
 use super::{checkpoint::TrainSummary, trainer::Batch};
 use crate::{
+    align::{ALIGN_FILE, Alignments},
     config::{OptimisationConfig, TrainConfig},
     dataset::Dataset,
 };
@@ -32,6 +33,7 @@ pub struct Feed<'a> {
     dataset: &'a Dataset,
     settings: &'a OptimisationConfig,
     bpe_dropout: Option<BpeDropout>,
+    alignments: Option<Alignments>,
     /// Lengths to pad to, 0 for no more than needed, and pairs.
     batches: Vec<(usize, Vec<usize>)>,
     epoch: u64,
@@ -41,7 +43,8 @@ impl<'a> Feed<'a> {
     /// Batches of `dataset` from pass `epoch` on.
     ///
     /// # Errors
-    /// Where the tokenizer cannot be read, or is of a kind that BPE-dropout cannot work on.
+    /// Where the tokenizer cannot be read, or is of a kind that BPE-dropout cannot work on; where guided alignment is
+    /// wanted and there are no alignments of this text.
     pub fn new(dataset: &'a Dataset, config: &'a TrainConfig, epoch: u64) -> anyhow::Result<Self> {
         let settings = &config.train;
         let bpe_dropout = if settings.bpe_dropout > 0.0 {
@@ -53,7 +56,14 @@ impl<'a> Feed<'a> {
         } else {
             None
         };
-        Ok(Self { dataset, settings, bpe_dropout, batches: plan(dataset, settings, epoch), epoch })
+        let alignments = if settings.alignment_weight > 0.0 {
+            let path = config.data.dir.join(ALIGN_FILE);
+            let read = Alignments::read(&path, dataset);
+            Some(read.with_context(|| format!("train.alignment_weight wants {}", path.display()))?)
+        } else {
+            None
+        };
+        Ok(Self { dataset, settings, bpe_dropout, alignments, batches: plan(dataset, settings, epoch), epoch })
     }
 
     /// The next batch; `summary` says which, and is moved on.
@@ -67,6 +77,10 @@ impl<'a> Feed<'a> {
         }
         let (padded_length, pairs) = &self.batches[summary.batch];
         let mut batch = Batch { padded_length: *padded_length, ..gather(self.dataset, pairs) };
+        if let Some(alignments) = &self.alignments {
+            let links = |&pair: &usize| alignments.links(pair).iter().map(|link| (link.target, link.source)).collect();
+            batch.alignments = Some(pairs.iter().map(links).collect());
+        }
         if let Some(dropout) = &self.bpe_dropout {
             // Seeded by the batch, so that a resumed run cuts words as an uninterrupted one would have.
             let place = (summary.epoch << 32) ^ summary.batch as u64;

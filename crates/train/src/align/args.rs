@@ -1,0 +1,42 @@
+//! What `traduko align` is told.
+
+use std::path::PathBuf;
+
+use super::symmetrize::Symmetrization;
+
+/// Align the subwords of encoded pairs
+#[derive(Clone, Debug, clap::Args)]
+pub struct AlignArgs {
+    /// Folder of `traduko prepare`; train.align is written into it
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Passes of IBM model 1
+    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
+    pub iterations_ibm1: usize,
+    /// Passes of the hidden Markov model
+    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
+    pub iterations_hmm: usize,
+    /// How the links of both directions are joined
+    #[arg(long, value_enum, default_value = "grow-diag-final-and", value_name = "HOW", help_heading = "Model")]
+    pub symmetrize: Symmetrization,
+    /// Align these sentences instead, source side: they are learned from together with the folder's pairs, and their
+    /// word links are printed as 0-0 1-2, a line a pair; train.align is not touched
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "Text")]
+    pub source: Option<PathBuf>,
+    /// Align these sentences instead, target side
+    #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
+    pub target: Option<PathBuf>,
+    /// The tokenizer the pairs were encoded with [default: tokenizer.json in the folder]
+    #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
+    pub tokenizer: Option<PathBuf>,
+    /// Print no links but how far they are from these, made by hand: precision, recall and alignment error rate of every
+    /// --symmetrize
+    #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
+    pub gold: Option<PathBuf>,
+    /// Print one line of JSON instead of the table of --gold
+    #[arg(long, requires = "gold", help_heading = "Text")]
+    pub json: bool,
+    /// Threads to align with; the links do not depend on it [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub threads: Option<usize>,
+}
