@@ -135,7 +135,7 @@ pub fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
     let total = paths.len();
     ensure!(total > 0, "{}: no weights-*.safetensors; write them with `traduko weights`", folder.display());
     let mut summary: Option<TrainSummary> = None;
-    let mut found: BTreeMap<String, BTreeMap<usize, (Vec<usize>, Vec<f32>)>> = BTreeMap::new();
+    let mut found: BTreeMap<String, Rows> = BTreeMap::new();
     for (index, path) in paths.iter().enumerate() {
         let wanted = format!("weights-{:05}-of-{total:05}.safetensors", index + 1);
         ensure!(path.ends_with(&wanted), "{}: found {}, wanted {wanted}", folder.display(), path.display());
@@ -154,6 +154,7 @@ pub fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
     Ok(Checkpoint { summary, weights, moments: Vec::new() })
 }
 
+/// Parts of one tensor by their first row: shapes and values.
 type Rows = BTreeMap<usize, (Vec<usize>, Vec<f32>)>;
 
 fn read_piece(data: &[u8], found: &mut BTreeMap<String, Rows>) -> anyhow::Result<TrainSummary> {
