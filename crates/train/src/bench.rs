@@ -7,7 +7,7 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
-use traduko_kernels::{AdamStep, Kernels};
+use traduko_kernels::Kernels;
 use traduko_model::{RandomWeights, Seq2Seq};
 
 use crate::{
@@ -107,17 +107,8 @@ impl WithBackend for Job<'_> {
             };
             let (sources, targets) = (side(args.source_length), side(args.target_length));
             let batch = Batch { sources, targets, ..Batch::default() };
-            let adam = AdamStep {
-                learning_rate: settings.learning_rate as f32,
-                beta_1: settings.beta_1 as f32,
-                beta_2: settings.beta_2 as f32,
-                epsilon: settings.epsilon as f32,
-                weight_decay: settings.weight_decay as f32,
-                gradient_scale: 1.0,
-                step: index,
-            };
             let started = Instant::now();
-            let step = Step { adam, clip_norm: settings.clip_norm };
+            let step = Step::new(settings, settings.learning_rate, index);
             let (sums, _) = trainer.step(&[batch], objective, step, device)?;
             loss = sums.plain / sums.tokens as f64;
             if index > args.warmup {

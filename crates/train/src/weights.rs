@@ -126,12 +126,7 @@ fn write_pieces(checkpoint: &Checkpoint, out: &Path, piece_bytes: usize) -> anyh
 /// # Errors
 /// Where pieces are missing, damaged, or of different steps.
 pub fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .with_context(|| format!("reading {}", folder.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("weights-")))
-        .collect();
-    paths.sort();
+    let paths = files(folder, "weights-")?;
     let total = paths.len();
     ensure!(total > 0, "{}: no weights-*.safetensors; write them with `traduko weights`", folder.display());
     let mut summary: Option<TrainSummary> = None;
@@ -195,10 +190,15 @@ pub(crate) fn validated_name(step: u64) -> String {
 
 /// The weights kept at validations, oldest first.
 pub(crate) fn validated_paths(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(run)
-        .with_context(|| format!("reading {}", run.display()))?
+    files(run, "validated-")
+}
+
+/// The files in `folder` whose names begin with `prefix`, in their order.
+fn files(folder: &Path, prefix: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("reading {}", folder.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("validated-")))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
         .collect();
     paths.sort();
     Ok(paths)

@@ -38,6 +38,7 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: four floats by the caller's promise; an array of them is aligned as one.
         Self(unsafe { from.cast::<[f32; 4]>().read() })
     }
     #[inline(always)]
@@ -50,54 +51,46 @@ impl Lanes for Portable {
     }
 }
 
+/// Lanes of one instruction set: a name, a vector, how many floats it holds, and its instructions.
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-struct Avx2(__m256);
-#[cfg(target_arch = "x86_64")]
-impl Lanes for Avx2 {
-    const WIDTH: usize = 8;
-    #[inline(always)]
-    fn splat(x: f32) -> Self {
-        Self(unsafe { _mm256_set1_ps(x) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { _mm256_loadu_ps(from) })
-    }
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        assert!(to.len() >= 8);
-        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self.0) }
-    }
-    #[inline(always)]
-    fn add_product(self, a: Self, b: Self) -> Self {
-        Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
-    }
+macro_rules! lanes {
+    ($name:ident, $vector:ty, $width:literal, $splat:ident, $load:ident, $store:ident, $multiply_add:ident) => {
+        #[derive(Clone, Copy)]
+        struct $name($vector);
+
+        // SAFETY of all four: `Packed::accumulate` takes this kind only where the processor has its instructions; loads
+        // and stores stay within what the caller promises or the assertion checks.
+        impl Lanes for $name {
+            const WIDTH: usize = $width;
+
+            #[inline(always)]
+            fn splat(x: f32) -> Self {
+                Self(unsafe { $splat(x) })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                Self(unsafe { $load(from) })
+            }
+
+            #[inline(always)]
+            fn store(self, to: &mut [f32]) {
+                assert!(to.len() >= Self::WIDTH);
+                unsafe { $store(to.as_mut_ptr(), self.0) }
+            }
+
+            #[inline(always)]
+            fn add_product(self, a: Self, b: Self) -> Self {
+                Self(unsafe { $multiply_add(a.0, b.0, self.0) })
+            }
+        }
+    };
 }
+
 #[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-struct Avx512(__m512);
+lanes!(Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps);
 #[cfg(target_arch = "x86_64")]
-impl Lanes for Avx512 {
-    const WIDTH: usize = 16;
-    #[inline(always)]
-    fn splat(x: f32) -> Self {
-        Self(unsafe { _mm512_set1_ps(x) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        Self(unsafe { _mm512_loadu_ps(from) })
-    }
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        assert!(to.len() >= 16);
-        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
-    }
-    #[inline(always)]
-    fn add_product(self, a: Self, b: Self) -> Self {
-        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
-    }
-}
+lanes!(Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps);
 
 impl Packed {
     /// Element `(i, j)` lies at `values[i * row_stride + j * col_stride]`.
@@ -131,9 +124,11 @@ impl Packed {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
+                // SAFETY: asked for on the line above.
                 return unsafe { self.avx512(out, m, lhs, stride) };
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                // SAFETY: asked for on the line above.
                 return unsafe { self.avx2(out, m, lhs, stride) };
             }
         }
@@ -224,6 +219,41 @@ fn tile<L: Lanes, const M: usize, const C: usize>(
         }
         for (o, x) in out[r * n..r * n + cols].iter_mut().zip(&line) {
             *o += x;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small integers, so that every order of summation gives the same.
+    fn values(seed: usize, len: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7 + seed * 3) % 11) as f32 - 5.0).collect()
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_product() {
+        for [m, k, n] in [[1, 1, 1], [3, 5, 7], [8, 16, 48], [13, 9, 49], [31, 33, 100]] {
+            let (lhs, rhs) = (values(1, m * (k + 2)), values(2, k * n));
+            let wanted: Vec<f32> = (0..m * n)
+                .map(|i| 1.0 + (0..k).map(|j| lhs[i / n * (k + 2) + j] * rhs[j * n + i % n]).sum::<f32>())
+                .collect();
+            let turned: Vec<f32> = (0..n * k).map(|i| rhs[i % k * n + i / k]).collect();
+            for packed in [Packed::new(&rhs, [k, n], n, 1), Packed::new(&turned, [k, n], 1, k)] {
+                let check = |run: &dyn Fn(&mut [f32])| {
+                    let mut out = vec![1.0; m * n];
+                    run(&mut out);
+                    assert_eq!(out, wanted, "{m}x{k}x{n}");
+                };
+                check(&|out| packed.accumulate(out, m, &lhs, k + 2));
+                check(&|out| packed.rows::<Portable, 4, 3>(out, m, &lhs, k + 2));
+                #[cfg(target_arch = "x86_64")]
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: asked for on the line above.
+                    check(&|out| unsafe { packed.avx2(out, m, &lhs, k + 2) });
+                }
+            }
         }
     }
 }

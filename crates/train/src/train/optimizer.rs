@@ -10,6 +10,7 @@ use traduko_kernels::{AdamStep, Kernels};
 use traduko_model::{NamedTensor, Seq2Seq};
 
 use super::trainer::Gradients;
+use crate::config::OptimisationConfig;
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,22 @@ pub struct Step {
     pub adam: AdamStep,
     /// Largest norm of the gradient over all parameters; 0 never clips.
     pub clip_norm: f64,
+}
+
+impl Step {
+    /// Step `number`, counted from 1 since the moments were zero.
+    pub fn new(settings: &OptimisationConfig, learning_rate: f64, number: u64) -> Self {
+        let adam = AdamStep {
+            learning_rate: learning_rate as f32,
+            beta_1: settings.beta_1 as f32,
+            beta_2: settings.beta_2 as f32,
+            epsilon: settings.epsilon as f32,
+            weight_decay: settings.weight_decay as f32,
+            gradient_scale: 1.0,
+            step: number,
+        };
+        Self { adam, clip_norm: settings.clip_norm }
+    }
 }
 
 /// Both moments of every parameter.

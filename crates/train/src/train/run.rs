@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, bail};
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
-use traduko_kernels::{AdamStep, Kernels};
+use traduko_kernels::Kernels;
 use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     atomic::write_atomically,
-    config::{OptimisationConfig, TrainConfig, ValidationMetric},
+    config::{TrainConfig, ValidationMetric},
     device::{Device, WithBackend},
     weights::{read_pieces, validated_name, validated_paths},
 };
@@ -152,21 +152,6 @@ struct Window {
     seconds: f64,
 }
 
-/// The numbers of step `summary.step`.
-fn step_of(settings: &OptimisationConfig, summary: &TrainSummary) -> Step {
-    let learning_rate = summary.schedule.learning_rate(settings, summary.step, summary.restarted_at);
-    let adam = AdamStep {
-        learning_rate: learning_rate as f32,
-        beta_1: settings.beta_1 as f32,
-        beta_2: settings.beta_2 as f32,
-        epsilon: settings.epsilon as f32,
-        weight_decay: settings.weight_decay as f32,
-        gradient_scale: 1.0,
-        step: summary.step - summary.restarted_at,
-    };
-    Step { adam, clip_norm: settings.clip_norm }
-}
-
 fn train<B: AutodiffBackend + Kernels>(args: &TrainArgs, device: &B::Device) -> anyhow::Result<()>
 where
     B::InnerBackend: Kernels,
@@ -216,7 +201,8 @@ where
         summary.step += 1;
         // Dropout depends on the step alone, so a resumed run draws what an uninterrupted one would have drawn.
         B::seed(device, settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step);
-        let step = step_of(settings, &summary);
+        let learning_rate = summary.schedule.learning_rate(settings, summary.step, summary.restarted_at);
+        let step = Step::new(settings, learning_rate, summary.step - summary.restarted_at);
         let (sums, gradient_norm) = trainer
             .step(&batches, objective, step, device)
             .with_context(|| format!("step {}; lower train.learning_rate and resume", summary.step))?;
@@ -233,7 +219,7 @@ where
                 loss: sums.smoothed / tokens,
                 perplexity: (sums.plain / tokens).exp(),
                 alignment_loss: (settings.alignment_weight > 0.0).then_some(sums.alignment / tokens),
-                learning_rate: f64::from(step.adam.learning_rate),
+                learning_rate,
                 gradient_norm,
                 tokens_per_second: tokens / seconds,
             })?;
