@@ -60,19 +60,32 @@ impl ModelFolder {
     ///
     /// # Errors
     /// Where weights, configuration and tokenizer do not belong together.
-    pub fn into_translator(self) -> anyhow::Result<Translator<Cpu>> {
+    pub fn into_network(self) -> anyhow::Result<(Seq2Seq<Cpu>, SubwordTokenizer, ModelConfig)> {
         let device = Default::default();
         match self {
-            Self::Package(package) => Ok(Translator::from_package(&package, &device)?),
+            Self::Package(package) => {
+                // The tokenizer first: should it be broken, no weight has been copied.
+                let tokenizer = SubwordTokenizer::from_json(&package.tokenizer_json)?;
+                Ok((package.build_model(&device)?, tokenizer, package.config))
+            }
             Self::Run { config, weights, tokenizer_json, .. } => {
                 let mut source = StoredWeights::new(weights);
                 let model = Seq2Seq::build(&config, &mut source, &device)?;
                 if let Some(name) = source.left_over().next() {
                     bail!("weight {name} is not part of the network that the configuration describes");
                 }
-                Ok(Translator::new(model, SubwordTokenizer::from_json(&tokenizer_json)?, &config, &device)?)
+                Ok((model, SubwordTokenizer::from_json(&tokenizer_json)?, config))
             }
         }
+    }
+
+    /// Builds the network and what turns text into its ids and back.
+    ///
+    /// # Errors
+    /// As [`Self::into_network`].
+    pub fn into_translator(self) -> anyhow::Result<Translator<Cpu>> {
+        let (model, tokenizer, config) = self.into_network()?;
+        Ok(Translator::new(model, tokenizer, &config, &Default::default())?)
     }
 }
 

@@ -8,8 +8,11 @@ use super::symmetrize::Symmetrization;
 #[derive(Clone, Debug, clap::Args)]
 pub struct AlignArgs {
     /// Folder of `traduko prepare`; train.align is written into it
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "model")]
+    pub data: Option<PathBuf>,
+    /// Take the links from the first attention head of this package or training run instead
+    #[arg(long, value_name = "DIR", requires = "source", conflicts_with_all = ["data", "tokenizer"], help_heading = "Text")]
+    pub model: Option<PathBuf>,
     /// Passes of IBM model 1
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
     pub iterations_ibm1: usize,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use traduko_text::{SubwordTokenizer, normalize};
 
 mod args;
+mod attention;
 mod direction;
 mod em;
 mod gold;
@@ -34,7 +35,7 @@ pub use words::words;
 
 use crate::corpus::read_moses;
 use crate::dataset::Dataset;
-use crate::native::n_threads;
+use crate::native::{ModelFolder, n_threads};
 use direction::{Directed, Picks, is_alignable};
 use words::{Offsets, project};
 
@@ -54,12 +55,16 @@ pub fn run(args: AlignArgs) -> anyhow::Result<()> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.install(|| match (&args.source, &args.target) {
         (Some(source), Some(target)) => align_text(&args, source, target),
-        _ => align_folder(&args),
+        _ => align_folder(data_of(&args)?, &args),
     })
 }
 
-fn read_pairs(args: &AlignArgs) -> anyhow::Result<Dataset> {
-    let path = args.data.join("train.ids");
+fn data_of(args: &AlignArgs) -> anyhow::Result<&Path> {
+    args.data.as_deref().context("--data is missing (give the folder that `traduko prepare` wrote)")
+}
+
+fn read_pairs(data: &Path) -> anyhow::Result<Dataset> {
+    let path = data.join("train.ids");
     let set = Dataset::read(&path)?;
     let n_vocab = set.n_vocab();
     ensure!(!set.is_empty(), "{}: no pair to learn from", path.display());
@@ -68,18 +73,18 @@ fn read_pairs(args: &AlignArgs) -> anyhow::Result<Dataset> {
         "{}: {n_vocab} subwords (at most {MAX_VOCAB} can be aligned; prepare with a smaller --vocab)",
         path.display()
     );
-    if args.data.join("valid.ids").exists() {
+    if data.join("valid.ids").exists() {
         eprintln!("perplexity is that of the training pairs; valid.ids is not used");
     }
     Ok(set)
 }
 
-fn align_folder(args: &AlignArgs) -> anyhow::Result<()> {
-    let set = read_pairs(args)?;
+fn align_folder(data: &Path, args: &AlignArgs) -> anyhow::Result<()> {
+    let set = read_pairs(data)?;
     let both = both_directions(args, &set);
     let lists: Vec<Vec<Link>> = (0..set.len()).into_par_iter().map(|pair| both.links(pair, args.symmetrize)).collect();
     let alignments = Alignments::new(&set, lists.into_iter());
-    let path = args.data.join(ALIGN_FILE);
+    let path = data.join(ALIGN_FILE);
     alignments.write(&path)?;
     eprintln!(
         "{}: {} links of {} pairs, {:.2} a target subword, {}",
@@ -122,17 +127,49 @@ fn both_directions(args: &AlignArgs, set: &Dataset) -> Both {
     }
 }
 
-/// A pair of the text, with its words and subwords.
-struct TextPair {
-    source: Offsets,
-    target: Offsets,
-}
-
 fn align_text(args: &AlignArgs, source: &Path, target: &Path) -> anyhow::Result<()> {
     let gold = args.gold.as_deref().map(read_gold).transpose()?;
-    let mut set = read_pairs(args)?;
+    let mut lines = Vec::new();
+    read_moses(source, target, |pair| lines.push((pair.source, pair.target)))?;
+    // By row of the table: its name, and the word links of each line.
+    let rows = match &args.model {
+        Some(model) => {
+            let (network, tokenizer, _) = ModelFolder::open(model)?.into_network()?;
+            let text = Text::encode(&tokenizer, &lines)?;
+            vec![("attention".to_owned(), text.project(attention::links(&network, &text.sources, &text.targets)))]
+        }
+        None => statistical(args, &lines)?,
+    };
+    match gold {
+        Some(gold) => {
+            check_gold(args, &gold, &lines)?;
+            let scores = rows.into_iter().map(|(name, links)| {
+                let mut score = AlignmentScore::default();
+                gold.iter().for_each(|(line, gold)| score.add(&links[line - 1], gold));
+                Row { name, figures: score.figures() }
+            });
+            print_scores(&scores.collect::<Vec<_>>(), gold.len(), args.json)
+        }
+        None => {
+            let wanted = args.symmetrize.name();
+            let row = rows.iter().find(|(name, _)| *name == wanted).or(rows.first()).context("no links were made")?;
+            let lines = row.1.iter().map(|links| {
+                links.iter().map(|(source, target)| format!("{source}-{target}")).collect::<Vec<_>>().join(" ") + "\n"
+            });
+            print(&lines.collect::<String>())
+        }
+    }
+}
+
+/// Word links, source and target, of each line.
+type WordLinks = Vec<Vec<(usize, usize)>>;
+
+/// Aligns `lines` together with the folder's pairs: the links of every way to join both directions.
+fn statistical(args: &AlignArgs, lines: &[(String, String)]) -> anyhow::Result<Vec<(String, WordLinks)>> {
+    let data = data_of(args)?;
+    let mut set = read_pairs(data)?;
     let n_learned = set.len();
-    let path = args.tokenizer.clone().unwrap_or_else(|| args.data.join("tokenizer.json"));
+    let path = args.tokenizer.clone().unwrap_or_else(|| data.join("tokenizer.json"));
     let reading = || format!("reading {}", path.display());
     let tokenizer = SubwordTokenizer::from_json(&fs::read(&path).with_context(reading)?).with_context(reading)?;
     if tokenizer.n_vocab() != set.n_vocab() {
@@ -140,44 +177,44 @@ fn align_text(args: &AlignArgs, source: &Path, target: &Path) -> anyhow::Result<
             "{}: {} subwords, but {} was encoded with {} (give the tokenizer.json it was prepared with)",
             path.display(),
             tokenizer.n_vocab(),
-            args.data.join("train.ids").display(),
+            data.join("train.ids").display(),
             set.n_vocab()
         );
     }
-    let mut lines = Vec::new();
-    read_moses(source, target, |pair| lines.push((pair.source, pair.target)))?;
-    let mut pairs = Vec::with_capacity(lines.len());
-    for (source, target) in &lines {
-        let (source_ids, source) = encode(&tokenizer, source)?;
-        let (target_ids, target) = encode(&tokenizer, target)?;
-        set.push(&source_ids, &target_ids);
-        pairs.push(TextPair { source, target });
+    let text = Text::encode(&tokenizer, lines)?;
+    for (source, target) in text.sources.iter().zip(&text.targets) {
+        set.push(source, target);
     }
-    if let Some(gold) = &gold {
-        check_gold(args, gold, &pairs)?;
+    let both = both_directions(args, &set);
+    let joined = |&how: &Symmetrization| {
+        let links = (0..lines.len()).map(|line| both.links(n_learned + line, how)).collect();
+        (how.name(), text.project(links))
+    };
+    Ok(Symmetrization::value_variants().iter().map(joined).collect())
+}
+
+/// Lines as ids, with the places of their words and subwords.
+struct Text {
+    sources: Vec<Vec<u32>>,
+    targets: Vec<Vec<u32>>,
+    offsets: Vec<[Offsets; 2]>,
+}
+
+impl Text {
+    fn encode(tokenizer: &SubwordTokenizer, lines: &[(String, String)]) -> anyhow::Result<Self> {
+        let mut text = Self { sources: Vec::new(), targets: Vec::new(), offsets: Vec::new() };
+        for (source, target) in lines {
+            let (source_ids, source) = encode(tokenizer, source)?;
+            let (target_ids, target) = encode(tokenizer, target)?;
+            text.sources.push(source_ids);
+            text.targets.push(target_ids);
+            text.offsets.push([source, target]);
+        }
+        Ok(text)
     }
 
-    let both = both_directions(args, &set);
-    let links = |index: usize, how| {
-        let TextPair { source, target } = &pairs[index];
-        project(&both.links(n_learned + index, how), source, target)
-    };
-    match gold {
-        Some(gold) => {
-            let scores = Symmetrization::value_variants().iter().map(|&how| {
-                let mut score = AlignmentScore::default();
-                gold.iter().for_each(|(line, gold)| score.add(&links(line - 1, how), gold));
-                Row { symmetrize: how, figures: score.figures() }
-            });
-            print_scores(&scores.collect::<Vec<_>>(), gold.len(), args.json)
-        }
-        None => {
-            let lines = (0..pairs.len()).map(|index| {
-                let links = links(index, args.symmetrize);
-                links.iter().map(|(source, target)| format!("{source}-{target}")).collect::<Vec<_>>().join(" ") + "\n"
-            });
-            print(&lines.collect::<String>())
-        }
+    fn project(&self, links: Vec<Vec<Link>>) -> WordLinks {
+        links.iter().zip(&self.offsets).map(|(links, [source, target])| project(links, source, target)).collect()
     }
 }
 
@@ -189,17 +226,17 @@ fn encode(tokenizer: &SubwordTokenizer, text: &str) -> anyhow::Result<(Vec<u32>,
 fn check_gold(
     args: &AlignArgs,
     gold: &std::collections::BTreeMap<usize, Gold>,
-    pairs: &[TextPair],
+    lines: &[(String, String)],
 ) -> anyhow::Result<()> {
     let path = args.gold.as_deref().unwrap_or(Path::new("--gold")).display();
     for (&line, gold) in gold {
-        let Some(pair) = pairs.get(line - 1) else {
+        let Some((source, target)) = lines.get(line - 1) else {
             bail!(
                 "{path}: links of line {line}, but the text has {} lines (give the text they were made for)",
-                pairs.len()
+                lines.len()
             );
         };
-        let (n_source, n_target) = (pair.source.words.len(), pair.target.words.len());
+        let (n_source, n_target) = (words(&normalize(source)).len(), words(&normalize(target)).len());
         if let Some((source, target)) = gold.possible.iter().find(|link| link.0 >= n_source || link.1 >= n_target) {
             bail!(
                 "{path}: link {source}-{target} of line {line}, which has {n_source} and {n_target} words (give the text \
@@ -213,7 +250,8 @@ fn check_gold(
 /// One line of the table of `--gold`.
 #[derive(Serialize)]
 struct Row {
-    symmetrize: Symmetrization,
+    /// How the links were made.
+    name: String,
     #[serde(flatten)]
     figures: AlignmentFigures,
 }
@@ -229,9 +267,9 @@ fn print_scores(rows: &[Row], sentences: usize, is_json: bool) -> anyhow::Result
         return print(&(serde_json::to_string(&Report { sentences, scores: rows })? + "\n"));
     }
     let mut table = format!("{sentences} sentences         precision   recall      AER\n");
-    for Row { symmetrize, figures } in rows {
+    for Row { name, figures } in rows {
         let [precision, recall, aer] = [figures.precision, figures.recall, figures.aer].map(|x| 100.0 * x);
-        table += &format!("{:<20} {precision:>10.1}% {recall:>7.1}% {aer:>7.1}%\n", symmetrize.name());
+        table += &format!("{name:<20} {precision:>10.1}% {recall:>7.1}% {aer:>7.1}%\n");
     }
     print(&table)
 }
