@@ -103,7 +103,7 @@ fn word_links_of_text_are_printed_and_scored() {
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["grow-diag-final-and", "100.0%", "100.0%", "0.0%"]);
     let json: serde_json::Value = serde_json::from_slice(&folder.traduko(&format!("{score} --json")).stdout).unwrap();
     assert_eq!((&json["sentences"], &json["scores"][4]["aer"]), (&1.into(), &0.0.into()));
-    assert_eq!(json["scores"][4]["symmetrize"], "grow-diag-final-and");
+    assert_eq!(json["scores"][4]["name"], "grow-diag-final-and");
 }
 
 #[test]
