@@ -16,7 +16,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Turn parallel text into encoded sentence pairs and a tokenizer
-    Prepare(prepare::PrepareArgs),
+    Prepare(Box<prepare::PrepareArgs>),
     /// Train a network
     Train(train::TrainArgs),
     /// Translate standard input to standard output, a line a line
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Prepare(args) => prepare::run(args).map(|_| ExitCode::SUCCESS),
+        Verb::Prepare(args) => prepare::run(*args).map(|_| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
