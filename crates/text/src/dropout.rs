@@ -20,7 +20,7 @@ struct Merge {
 
 /// Cuts encoded text anew, into other subwords of the same tokenizer.
 ///
-/// A batch of 3,000 subwords takes 3 ms on one core; half of that is finding the borders of words.
+/// A batch of 3,000 subwords takes 1.4 ms on one core (`cargo test speed -- --ignored --nocapture`).
 #[derive(Clone, Debug)]
 pub struct BpeDropout {
     cut: PreTokenizerWrapper,

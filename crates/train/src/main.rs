@@ -19,7 +19,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Turn parallel text into encoded sentence pairs and a tokenizer
-    Prepare(prepare::PrepareArgs),
+    Prepare(Box<prepare::PrepareArgs>),
     /// Learn which subwords of prepared pairs translate each other
     Align(align::AlignArgs),
     /// Train a network
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Prepare(args) => prepare::run(args).map(|_| ExitCode::SUCCESS),
+        Verb::Prepare(args) => prepare::run(*args).map(|_| ExitCode::SUCCESS),
         Verb::Align(args) => align::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(args),

@@ -151,3 +151,28 @@ fn twenty_kills_do_not_change_the_weights() {
     assert_same(&last(&path("killed")), &last(&path("whole")));
     assert_eq!(log(&path("killed")), log(&path("whole")));
 }
+
+/// Weights alone, in bf16 and in several pieces, go on from their step with about the loss they had.
+#[test]
+fn a_run_goes_on_from_its_weights_alone() {
+    let folder = prepared();
+    let path = |name: &str| folder.path().join(name);
+    let settings = "--set train.schedule=constant --set train.keep_validated=3";
+    run(folder.path(), &format!("train resume.toml --out first {settings} --set train.max_steps=60"));
+    run(folder.path(), "weights first --out pieces");
+    let command = format!("train resume.toml --out second {settings} --resume-weights pieces --set train.max_steps=65");
+    run(folder.path(), &command);
+    let (first, second) = (log(&path("first")), log(&path("second")));
+    let loss = |log: &BTreeMap<(u64, bool), serde_json::Value>, step, name| log[&(step, name == "loss")][name].as_f64();
+    assert_eq!(second.keys().next(), Some(&(61, true)), "the steps go on");
+    let (before, after) = (loss(&first, 60, "valid_loss").unwrap(), loss(&second, 65, "valid_loss").unwrap());
+    let fresh = loss(&first, 5, "valid_loss").unwrap();
+    assert!(after < before + 0.1 * (fresh - before), "{fresh} at first, {before} before, {after} after");
+    assert_eq!(last(&path("second")).summary.restarted_at, 60);
+
+    // The mean of three validations is a run like any other.
+    run(folder.path(), "weights first --average 3 --out mean");
+    run(folder.path(), "inspect mean");
+    let refused = traduko(folder.path(), "weights first --average 4 --out mean").status().expect("the program starts");
+    assert_eq!(refused.code(), Some(2));
+}

@@ -15,7 +15,7 @@ use crate::tokenizer::{SPECIALS, SubwordTokenizer, UNK, byte_token};
 use crate::{TextError, normalize};
 
 /// The most frequent different words are learned from. Estimation takes time in proportion, and rare words say little.
-const MAX_WORDS: usize = 300_000;
+const MAX_WORDS: usize = 150_000;
 /// Of these the most frequent may become subwords as a whole.
 const MAX_WHOLE_WORDS: usize = 50_000;
 /// Longer words, mostly rulers of one sign, are not learned from.
@@ -66,9 +66,14 @@ where
     let letters = alphabet(seen);
     let words = learnable(counts, &letters);
     let n_reserved = SPECIALS.len() + 256;
-    let mut trainer = UnigramTrainer::default();
-    trainer.show_progress = false;
-    trainer.vocab_size = (n_vocab - n_reserved) as u32;
+    // Candidates are ranked by the number of different words they are in, times their length: a limit on them would cost
+    // short words with a space before them (`▁3`, `▁:`), which are frequent, but in one word only.
+    let trainer = UnigramTrainer::builder()
+        .show_progress(false)
+        .vocab_size((n_vocab - n_reserved) as u32)
+        .seed_size(usize::MAX)
+        .build()
+        .map_err(|error| TextError::Tokenizer { reason: error.to_string() })?;
     let mut model = Unigram::default();
     // One thread adds up in one order.
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();

@@ -46,8 +46,11 @@ pub(super) fn read_pairs(
         let mut chunk = Vec::with_capacity(CHUNK);
         let mut failure = None;
         let take = |pair: Pair| {
+            if failure.is_some() {
+                return;
+            }
             chunk.push(pair);
-            if chunk.len() == CHUNK && failure.is_none() {
+            if chunk.len() == CHUNK {
                 failure = reader.judge(index, std::mem::take(&mut chunk)).err();
                 spinner.set_message(format!("reading, {} pairs", reader.summary.read));
             }
