@@ -219,13 +219,13 @@ fn average(run: &Path, n: usize, out: &Path) -> anyhow::Result<()> {
         match &mut mean {
             None => mean = Some(next),
             Some(mean) => {
-                mean.summary = next.summary;
-                for (sum, tensor) in mean.weights.iter_mut().zip(&next.weights) {
-                    ensure!(
-                        sum.name == tensor.name && sum.shape == tensor.shape,
-                        "{}: another network",
-                        path.display()
-                    );
+                mean.summary = next.summary.clone();
+                // A file's tensors come in no order.
+                let next: BTreeMap<&str, &NamedTensor> =
+                    next.weights.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+                for sum in &mut mean.weights {
+                    let tensor = next.get(sum.name.as_str()).filter(|tensor| tensor.shape == sum.shape);
+                    let tensor = tensor.with_context(|| format!("{}: another network", path.display()))?;
                     sum.values.iter_mut().zip(&tensor.values).for_each(|(a, b)| *a += b);
                 }
             }
