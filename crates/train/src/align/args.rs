@@ -19,7 +19,7 @@ pub struct AlignArgs {
     /// Passes of the hidden Markov model
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
     pub iterations_hmm: usize,
-    /// How the links of both directions are joined
+    /// How the links of both directions are joined; the default has the lowest error on tests/alignments
     #[arg(long, value_enum, default_value = "grow-diag-final-and", value_name = "HOW", help_heading = "Model")]
     pub symmetrize: Symmetrization,
     /// Align these sentences instead, source side: they are learned from together with the folder's pairs, and their

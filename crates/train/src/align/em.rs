@@ -16,6 +16,11 @@ const CHUNK_PAIRS: usize = 1024;
 /// Entries below this after model 1 are dropped before the HMM.
 const PRUNED: f32 = 1e-6;
 
+/// Prior of the lexical probabilities. With [`super::hmm::NULL_PROBABILITY`] the only settings chosen by error rate: on 94
+/// thousand pairs, 200 sentences, grow-diag-final-and has 12.2% with 0 and 0.2, 12.0% with 0.01 and 0.2, 11.3% with 0 and
+/// 0.4, 10.7% with 0.01 and 0.4.
+const ALPHA: f64 = 0.01;
+
 /// How often each model goes over the pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct Iterations {
@@ -34,7 +39,8 @@ pub struct Step {
     pub model: &'static str,
     /// From 1.
     pub iteration: usize,
-    /// Perplexity of the generated words, given their number.
+    /// Perplexity of the generated words, given their number, under the model before this iteration. The prior of the
+    /// lexical probabilities makes it a little too high, more so where words are rare.
     pub perplexity: f64,
     /// Entries of the lexical table.
     pub n_entries: usize,
@@ -69,7 +75,7 @@ pub(super) fn align(pairs: &Directed, iterations: Iterations, mut report: impl F
             n_words += chunk.n_words;
             counts.iter_mut().zip(&chunk.jumps).for_each(|(count, jumps)| *count += jumps);
         }
-        table.maximize();
+        table.maximize(ALPHA);
         if is_hmm {
             jumps = Jumps::from_counts(&counts);
         }
@@ -217,7 +223,7 @@ mod tests {
         let mut log_likelihood = 0.0;
         for _ in 0..iterations {
             log_likelihood = expect(&pairs, 0..3, &table, None, &mut Work::default()).log_likelihood;
-            table.maximize();
+            table.maximize(0.0);
         }
         (table, log_likelihood)
     }
@@ -265,13 +271,17 @@ mod tests {
     }
 
     #[test]
-    fn words_find_each_other_and_likelihood_never_falls() {
+    fn likelihood_never_falls() {
+        let likelihoods: Vec<f64> = (1..20).map(|iterations| after(iterations).1).collect();
+        assert!(likelihoods.windows(2).all(|two| two[1] >= two[0] - 1e-6), "{likelihoods:?}");
+    }
+
+    #[test]
+    fn words_find_each_other() {
         let set = koehn();
         for pairs in [Directed::source_to_target(&set), Directed::target_to_source(&set)] {
-            let mut steps = Vec::new();
-            let picks = align(&pairs, Iterations { ibm1: 20, hmm: 0 }, |step| steps.push(step.perplexity));
+            let picks = align(&pairs, Iterations { ibm1: 5, hmm: 0 }, |_| ());
             assert!((0..3).all(|pair| picks.get(pair) == [0, 1]));
-            assert!(steps.windows(2).all(|pair| pair[1] <= pair[0] + 1e-6), "{steps:?}");
             let picks = align(&pairs, Iterations { ibm1: 5, hmm: 5 }, |_| ());
             assert!((0..3).all(|pair| picks.get(pair) == [0, 1]));
         }

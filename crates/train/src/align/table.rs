@@ -96,7 +96,11 @@ impl TranslationTable {
     }
 
     /// Turns the counts into probabilities and clears them: the M step.
-    pub(super) fn maximize(&mut self) {
+    ///
+    /// With `alpha` 0 these are relative frequencies. Above 0 it is the variational one under a Dirichlet prior (Riley and
+    /// Gildea, 2012): small counts lose most, so that a rare word does not claim every word it was ever seen with. Rows
+    /// then sum to less than one.
+    pub(super) fn maximize(&mut self, alpha: f64) {
         let (mut probabilities, mut counts) = (&mut self.probabilities[..], &mut self.counts[..]);
         let mut rows = Vec::with_capacity(self.blocks.len() / self.n_blocks);
         for row in self.blocks.chunks_exact(self.n_blocks) {
@@ -108,11 +112,15 @@ impl TranslationTable {
         }
         rows.into_par_iter().for_each(|(probabilities, counts)| {
             let total: u64 = counts.iter_mut().map(|count| *count.get_mut()).sum();
+            if total == 0 {
+                return;
+            }
+            let total = total as f64 / ONE;
+            let norm = if alpha > 0.0 { digamma(total + alpha * counts.len() as f64) } else { total };
             for (probability, count) in probabilities.iter_mut().zip(counts) {
-                let count = std::mem::take(count.get_mut());
-                if total > 0 {
-                    *probability = (count as f64 / total as f64) as f32;
-                }
+                let count = std::mem::take(count.get_mut()) as f64 / ONE;
+                let estimate = if alpha > 0.0 { (digamma(count + alpha) - norm).exp() } else { count / norm };
+                *probability = estimate as f32;
             }
         });
     }
@@ -137,6 +145,17 @@ impl TranslationTable {
         probabilities.shrink_to_fit();
         *self = Self { probabilities, ..Self::empty(self.n_blocks, bits.into_iter()) };
     }
+}
+
+/// The logarithmic derivative of the gamma function, for `x > 0`: the recurrence up to 6, then its asymptotic series.
+fn digamma(mut x: f64) -> f64 {
+    let mut sum = 0.0;
+    while x < 6.0 {
+        sum -= 1.0 / x;
+        x += 1.0;
+    }
+    let square = 1.0 / (x * x);
+    sum + x.ln() - 0.5 / x - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (1.0 / 252.0 - square / 240.0)))
 }
 
 #[cfg(test)]
@@ -170,12 +189,38 @@ mod tests {
             table.count(table.find(1, word), posterior);
         }
         table.count(None, 1.0);
-        table.maximize();
+        table.maximize(0.0);
         assert_eq!([2, 3, 150].map(|word| table.probability(table.find(1, word))), [0.5, 0.25, 0.25]);
         // Nothing was counted in this row.
         assert_eq!(table.probability(table.find(130, 2)), 1.0 / 200.0);
         table.prune(0.3);
         assert_eq!((table.len(), table.find(1, 2), table.find(1, 3)), (1, Some(0), None));
         assert_eq!(table.probability(Some(0)), 0.5);
+    }
+
+    /// Known values: -gamma, -gamma - 2 ln 2, and 1 + 1/2 + ... + 1/9 - gamma.
+    #[test]
+    fn digamma_by_hand() {
+        const GAMMA: f64 = 0.577_215_664_901_532_9;
+        let harmonic: f64 = (1..10).map(|k| 1.0 / f64::from(k)).sum();
+        for (x, wanted) in [(1.0, -GAMMA), (0.5, -GAMMA - 4f64.ln()), (10.0, harmonic - GAMMA)] {
+            assert!((digamma(x) - wanted).abs() < 1e-8, "{x}: {} {wanted}", digamma(x));
+        }
+    }
+
+    /// Counts 1/2, 1/4 and 1/4 with alpha 1: exp(digamma(3/2) - digamma(4)), digamma(3/2) = 2 - gamma - 2 ln 2 and digamma(4) =
+    /// 11/6 - gamma, so exp(1/6) / 4.
+    #[test]
+    fn a_prior_takes_from_small_counts() {
+        let mut table = table();
+        for (word, posterior) in [(2, 0.5), (3, 0.25), (150, 0.25)] {
+            table.count(table.find(1, word), posterior);
+        }
+        table.maximize(1.0);
+        let [most, less, _] = [2, 3, 150].map(|word| table.probability(table.find(1, word)));
+        assert!((f64::from(most) - (1.0f64 / 6.0).exp() / 4.0).abs() < 1e-6);
+        assert!(less < most / 1.2 && less > 0.0);
+        table.maximize(1.0);
+        assert_eq!(table.probability(table.find(1, 2)), most, "nothing was counted, so nothing changes");
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     fn a_word_link_needs_one_subword_link() {
         // "ab cd." in subwords a, "b c", d, "."; "x" in one.
         let source = Offsets { words: words("ab cd."), subwords: vec![0..1, 1..4, 4..5, 5..6] };
-        let target = Offsets { words: words("x"), subwords: vec![0..1] };
+        let target = Offsets { words: words("x"), subwords: std::iter::once(0..1).collect() };
         let link = |source| Link { source, target: 0 };
         assert_eq!(project(&[link(0)], &source, &target), [(0, 0)]);
         assert_eq!(project(&[link(0), link(1)], &source, &target), [(0, 0), (1, 0)]);
