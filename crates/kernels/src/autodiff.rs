@@ -188,6 +188,10 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         tensor(output)
     }
 
+    fn use_bf16() -> bool {
+        B::use_bf16()
+    }
+
     fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         // Where there is no bias a constant stands in its place, which no gradient is registered for.
         let constant = || Tensor::<Self, 1>::zeros([1], &x.device());

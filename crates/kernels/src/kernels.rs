@@ -64,10 +64,20 @@ pub trait Kernels: Backend {
         sequence::backward(input, tape, grad)
     }
 
+    /// Has [`Self::product`] work on bf16 operands from now on, in the whole process; says whether this backend can.
+    fn use_bf16() -> bool {
+        false
+    }
+
+    /// The product of two matrices in training, `[n, k]` times `[k, m]`, in the precision that was chosen.
+    fn product(lhs: Tensor<Self, 2>, rhs: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        lhs.matmul(rhs)
+    }
+
     /// `x weight^T + bias`, `x` `[n, k]`, `weight` `[m, k]` and `bias` `[m]`, to `[n, m]`; differentiable on an autodiff
     /// backend.
     fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
-        let product = x.matmul(weight.transpose());
+        let product = Self::product(x, weight.transpose());
         match bias {
             Some(bias) => product + bias.unsqueeze_dim::<2>(0),
             None => product,
@@ -81,7 +91,7 @@ pub trait Kernels: Backend {
         weight: Tensor<Self, 2>,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Tensor<Self, 1>) {
         let bias = grad.clone().sum_dim(0).squeeze_dim(0);
-        (grad.clone().matmul(weight), grad.transpose().matmul(x), bias)
+        (Self::product(grad.clone(), weight), Self::product(grad.transpose(), x), bias)
     }
 
     /// Scores `v . tanh(query + key)` of additive attention, `[batch, target, source]`, for `queries`

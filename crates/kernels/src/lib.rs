@@ -21,6 +21,8 @@ mod kernels;
 mod layer_norm;
 mod loss;
 mod memory;
+#[cfg(any(feature = "cuda", all(test, feature = "flex")))]
+mod precision;
 mod sequence;
 #[cfg(all(test, feature = "flex"))]
 mod tests;

@@ -8,7 +8,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::{
-    CellKind,
+    CellKind, Kernels,
     cells::{part, step},
     layer_norm::{normalize, normalize_backward},
 };
@@ -84,7 +84,7 @@ fn select<B: Backend>(mask: Tensor<B, 2>, new: Tensor<B, 2>, old: Tensor<B, 2>) 
     old.clone() + mask * (new - old)
 }
 
-pub(crate) fn forward<B: Backend>(input: &SequenceInput<B>) -> SequenceTape<B> {
+pub(crate) fn forward<B: Kernels>(input: &SequenceInput<B>) -> SequenceTape<B> {
     let kind = input.kind;
     let [time, _, _] = input.inputs.dims();
     let weight = input.weight.clone().transpose();
@@ -96,7 +96,7 @@ pub(crate) fn forward<B: Backend>(input: &SequenceInput<B>) -> SequenceTape<B> {
     for t in order(time, input.is_reversed) {
         let inputs = at(&input.inputs, t);
         let recurrent = if kind.is_recurrent() {
-            let mut product = dropped(input, part(&state, 0, d_hidden)).matmul(weight.clone());
+            let mut product = B::product(dropped(input, part(&state, 0, d_hidden)), weight.clone());
             if let Some(gain) = &input.gain {
                 let result = normalize(product, kind.n_gates());
                 (normalized[t], factors[t]) = (Some(result.values.clone()), Some(result.factors));
@@ -202,7 +202,7 @@ fn widened<B: Backend>(hidden: Tensor<B, 2>, n_states: usize) -> Tensor<B, 2> {
     }
 }
 
-pub(crate) fn backward<B: Backend>(
+pub(crate) fn backward<B: Kernels>(
     input: &SequenceInput<B>,
     tape: SequenceTape<B>,
     grad: Tensor<B, 3>,
@@ -236,7 +236,7 @@ pub(crate) fn backward<B: Backend>(
             }
             _ => step.recurrent.clone(),
         };
-        let through = dropped(input, d_product.clone().matmul(input.weight.clone())); // [batch, d_hidden]
+        let through = dropped(input, B::product(d_product.clone(), input.weight.clone())); // [batch, d_hidden]
         carry = carry + widened(through, kind.n_states());
         grad_recurrent[t] = Some(step.recurrent);
         grad_product[t] = Some(d_product);
@@ -255,7 +255,7 @@ pub(crate) fn backward<B: Backend>(
         .map(|[values, _]| (recurrent.clone() * values.reshape([time * batch, n_in])).sum_dim(0).squeeze_dim(0));
     SequenceGradients {
         inputs,
-        weight: product.transpose().matmul(flat(hidden_before, d_hidden)),
+        weight: B::product(product.transpose(), flat(hidden_before, d_hidden)),
         bias: recurrent.sum_dim(0).squeeze_dim(0),
         gain,
         state: carry,

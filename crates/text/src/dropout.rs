@@ -262,21 +262,4 @@ mod tests {
             prop_assert!(found.iter().all(|&id| id > EOS));
         }
     }
-
-    #[test]
-    #[ignore = "prints a time"]
-    fn speed() {
-        let ids = TOKENIZER
-            .encode_ids("In 1998 the committee didn't decide whether reading newspapers helps understanding.")
-            .unwrap();
-        let n_sentences = 3000 / ids.len();
-        let mut rng = StdRng::seed_from_u64(1);
-        for _ in 0..5 {
-            let started = std::time::Instant::now();
-            for _ in 0..n_sentences {
-                std::hint::black_box(DROPOUT.apply(&ids, 0.1, &mut rng));
-            }
-            println!("{} subwords in {:.2} ms", n_sentences * ids.len(), started.elapsed().as_secs_f64() * 1e3);
-        }
-    }
 }

@@ -90,6 +90,7 @@ impl WithBackend for Job<'_> {
         let mut config = TrainConfig::read(&args.config, &args.overrides)?;
         config.model.n_vocab = args.vocab;
         config.model.validate()?;
+        config.train.precision.choose::<B>()?;
         let settings = &config.train;
         let Ok(model) = Seq2Seq::<B>::build(&config.model, &mut RandomWeights::new(settings.seed), device);
         let parameters = burn::module::Module::<B>::num_params(&model);

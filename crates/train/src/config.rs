@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use traduko_kernels::Kernels;
 use traduko_model::{Dropouts, ModelConfig};
 
 /// A whole experiment. Every key has a default but `data.dir`; unknown keys are errors.
@@ -53,12 +54,37 @@ pub enum ValidationMetric {
     Chrf,
 }
 
+/// What products are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32 throughout.
+    F32,
+    /// bf16 operands, f32 sums, weights and moments (Micikevicius et al., 2018); CUDA only.
+    Bf16,
+}
+
+impl Precision {
+    /// Has backend `B` compute so.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn choose<B: Kernels>(self) -> anyhow::Result<()> {
+        if self == Self::Bf16 && !B::use_bf16() {
+            bail!("train.precision: bf16 is for --device cuda; set it to \"f32\" here");
+        }
+        Ok(())
+    }
+}
+
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimisationConfig {
     /// Seeds the weights, the order of batches and the dropout.
     pub seed: u64,
+    /// What products are computed in.
+    pub precision: Precision,
     /// Most target tokens in a batch, padding included.
     pub batch_tokens: usize,
     /// Batches whose gradients are added up for one step.
@@ -136,6 +162,7 @@ impl Default for OptimisationConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            precision: Precision::F32,
             batch_tokens: 2000,
             accumulate: 1,
             length_buckets: Vec::new(),

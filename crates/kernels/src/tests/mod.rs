@@ -4,6 +4,7 @@ mod adam;
 mod additive;
 mod int8;
 mod loss;
+mod precision;
 mod sequence;
 mod top_k;
 

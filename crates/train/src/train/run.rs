@@ -157,6 +157,7 @@ where
     B::InnerBackend: Kernels,
 {
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
+    config.train.precision.choose::<B>()?;
     // Both are read before the run's folder is made, so that nothing is left where one is missing.
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
     config.model.n_vocab = train.n_vocab();
