@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
@@ -15,6 +15,7 @@ use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 
 use crate::atomic::write_atomically;
+use crate::body;
 
 const MAGIC: &[u8; 8] = b"TRADUKOD";
 const VERSION: u32 = 1;
@@ -265,17 +266,7 @@ impl Dataset {
             .and_then(|tokens| tokens.checked_mul(set.id_bytes() as u64))
             .and_then(|ids| pairs.checked_mul(8)?.checked_add(ids))
             .ok_or_else(|| format!("{pairs} pairs of {sources} and {targets} tokens cannot be"))?;
-        // Nothing is reserved by what the header claims: the buffer grows with what the file holds.
-        let mut body = Vec::new();
-        zstd::Decoder::new(&bytes[HEADER..])
-            .and_then(|decoder| decoder.take(wanted.saturating_add(1)).read_to_end(&mut body))
-            .map_err(|error| format!("damaged body: {error}"))?;
-        if body.len() as u64 != wanted {
-            return Err(format!("{} bytes of body at least (wanted {wanted})", body.len()));
-        }
-        if Sha256::digest(&body)[..] != bytes[40..72] {
-            return Err("the SHA-256 of the body differs from the header's".into());
-        }
+        let body = body::decompress(&bytes[HEADER..], wanted, &bytes[40..72])?;
         let (lengths, ids) = body.split_at(8 * pairs as usize);
         let (source_lengths, target_lengths) = lengths.split_at(4 * pairs as usize);
         let (source_ids, target_ids) = ids.split_at(sources as usize * set.id_bytes());
@@ -285,14 +276,8 @@ impl Dataset {
     }
 
     fn side(&self, lengths: &[u8], ids: &[u8]) -> Result<Side, String> {
-        let mut end = 0usize;
-        let ends: Vec<usize> = lengths
-            .chunks_exact(4)
-            .map(|length| {
-                end += u32::from_le_bytes(length.try_into().expect("chunks of four")) as usize;
-                end
-            })
-            .collect();
+        let ends = body::ends(lengths);
+        let end = ends.last().copied().unwrap_or(0);
         let ids: Vec<u32> = ids
             .chunks_exact(self.id_bytes())
             .map(|id| id.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))

@@ -3,6 +3,7 @@
 pub mod align;
 mod atomic;
 pub mod bench;
+mod body;
 pub mod config;
 mod cores;
 pub mod corpus;

@@ -5,12 +5,13 @@
 //! Positions count subwords from 0; begin and end marks are not among them.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::atomic::write_atomically;
+use crate::body;
 use crate::dataset::Dataset;
 
 const MAGIC: &[u8; 8] = b"TRADUKOA";
@@ -185,27 +186,11 @@ impl Alignments {
         let (n_pairs, n_links) = (long(12), long(20));
         let wanted = n_pairs.checked_add(n_links).and_then(|count| count.checked_mul(4));
         let wanted = wanted.ok_or_else(|| format!("{n_pairs} pairs with {n_links} links cannot be"))?;
-        // Nothing is reserved by what the header claims: the buffer grows with what the file holds.
-        let mut body = Vec::new();
-        zstd::Decoder::new(&bytes[HEADER..])
-            .and_then(|decoder| decoder.take(wanted.saturating_add(1)).read_to_end(&mut body))
-            .map_err(|error| format!("damaged body: {error}"))?;
-        if body.len() as u64 != wanted {
-            return Err(format!("{} bytes of body at least (wanted {wanted})", body.len()));
-        }
-        if Sha256::digest(&body)[..] != bytes[60..92] {
-            return Err("the SHA-256 of the body differs from the header's".into());
-        }
+        let body = body::decompress(&bytes[HEADER..], wanted, &bytes[60..92])?;
         let (lengths, positions) = body.split_at(4 * n_pairs as usize);
         let (targets, sources) = positions.split_at(2 * n_links as usize);
-        let mut end = 0;
-        let ends: Vec<usize> = lengths
-            .chunks_exact(4)
-            .map(|length| {
-                end += u32::from_le_bytes(length.try_into().expect("chunks of four")) as usize;
-                end
-            })
-            .collect();
+        let ends = body::ends(lengths);
+        let end = ends.last().copied().unwrap_or(0);
         if end as u64 != n_links {
             return Err(format!("the pairs add up to {end} links (wanted {n_links})"));
         }
