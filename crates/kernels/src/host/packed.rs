@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
+use rayon::prelude::*;
+
 /// Columns of one panel: three AVX-512 vectors.
 const PANEL: usize = 48;
 
@@ -96,7 +98,7 @@ impl Packed {
     /// Element `(i, j)` lies at `values[i * row_stride + j * col_stride]`.
     pub fn new(values: &[f32], [k, n]: [usize; 2], row_stride: usize, col_stride: usize) -> Self {
         let mut panels = vec![0.0; n.div_ceil(PANEL) * k * PANEL];
-        for (p, panel) in panels.chunks_exact_mut(k * PANEL).enumerate() {
+        panels.par_chunks_exact_mut((k * PANEL).max(1)).enumerate().for_each(|(p, panel)| {
             let cols = PANEL.min(n - p * PANEL);
             if col_stride == 1 {
                 for (i, row) in panel.chunks_exact_mut(PANEL).enumerate() {
@@ -111,7 +113,7 @@ impl Packed {
                     }
                 }
             }
-        }
+        });
         Self { panels, k, n }
     }
 

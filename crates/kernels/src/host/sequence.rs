@@ -394,9 +394,19 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
     Gradients { inputs: if is_gru { gru_inputs } else { gates }, weight, bias, gain, state: grad_state }
 }
 
-/// The sum of each column of `x` `[rows, width]`.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+/// The sum of each column of `x` `[rows, width]`, on all cores; blocks of rows are added up in a fixed order.
 pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+    const ROWS: usize = 128;
+    let blocks: Vec<Vec<f32>> = x.par_chunks(ROWS * width).map(|rows| block_sums(rows, width)).collect();
+    let mut sums = vec![0.0; width];
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(sum, x)| *sum += x);
+    }
+    sums
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn block_sums(x: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for row in x.chunks_exact(width) {
         sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
