@@ -1,4 +1,6 @@
-/// What can go wrong with a tokenizer.
+use std::ops::Range;
+
+/// What can go wrong with a tokenizer, or with the markup of a text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
@@ -70,6 +72,16 @@ pub enum TextError {
     /// There is nothing to learn subwords from.
     #[error("no text to train a tokenizer on (give sentences with at least one word)")]
     NoText,
+    /// An inline element that its text cannot have.
+    #[error("span {index}, bytes {range:?}: it {reason} (wanted spans that nest, in the order in which they begin)")]
+    Span {
+        /// Which one, from 0.
+        index: usize,
+        /// Its bytes.
+        range: Range<usize>,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The `tokenizers` crate refused.
     #[error("tokenizer: {reason}")]
     Tokenizer {

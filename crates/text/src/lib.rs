@@ -1,4 +1,4 @@
-//! Text before and after the network: normalisation, sentence splitting and subwords.
+//! Text before and after the network: normalisation, sentence splitting, subwords and inline markup.
 //!
 //! Knows nothing of the network. Plain strings go in; ids, pieces and byte ranges come out. The same code
 //! runs natively and in the page; training a tokenizer and BPE-dropout are behind the feature `train`.
@@ -7,6 +7,7 @@ mod case;
 #[cfg(feature = "train")]
 mod dropout;
 mod error;
+mod markup;
 mod normalize;
 mod sentences;
 mod tokenizer;
@@ -17,6 +18,7 @@ pub use case::{is_all_caps, to_sentence_case};
 #[cfg(feature = "train")]
 pub use dropout::BpeDropout;
 pub use error::TextError;
+pub use markup::{Kept, Markup, Placed, Projection, Span};
 pub use normalize::normalize;
 pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
