@@ -27,14 +27,14 @@ fn tensor<B: Backend, const D: usize>(x: B::FloatTensorPrimitive) -> Tensor<B, D
     Tensor::from_primitive(TensorPrimitive::Float(x))
 }
 
-/// Hands each parent that is tracked its gradient.
+/// Hands each parent that is tracked its gradient, where there is one.
 fn register<B: Backend, const N: usize>(
     parents: [Option<NodeId>; N],
-    values: [B::FloatTensorPrimitive; N],
+    values: [Option<B::FloatTensorPrimitive>; N],
     grads: &mut Gradients,
 ) {
     for (parent, value) in parents.into_iter().zip(values) {
-        if let Some(id) = parent {
+        if let (Some(id), Some(value)) = (parent, value) {
             grads.register::<B>(id, value);
         }
     }
@@ -58,11 +58,7 @@ impl<B: Kernels> Backward<B, 5> for SequenceBackward {
             result.gain.map(primitive),
             Some(primitive(result.state)),
         ];
-        for (parent, value) in ops.parents.into_iter().zip(values) {
-            if let (Some(node), Some(value)) = (parent, value) {
-                grads.register::<B>(node.id, value);
-            }
-        }
+        register::<B, 5>(ops.parents.map(|node| node.map(|node| node.id)), values, grads);
     }
 }
 
@@ -78,7 +74,7 @@ impl<B: Kernels> Backward<B, 3> for AffineBackward {
         let (d_x, d_weight, d_bias) = B::affine_backward(grad, x, weight);
         register::<B, 3>(
             ops.parents.map(|node| node.map(|node| node.id)),
-            [primitive(d_x), primitive(d_weight), primitive(d_bias)],
+            [primitive(d_x), primitive(d_weight), primitive(d_bias)].map(Some),
             grads,
         );
     }
@@ -96,7 +92,7 @@ impl<B: Kernels> Backward<B, 3> for AdditiveBackward {
         let (d_queries, d_keys, d_v) = B::additive_scores_backward(grad, queries, keys, v);
         register::<B, 3>(
             ops.parents.map(|node| node.map(|node| node.id)),
-            [primitive(d_queries), primitive(d_keys), primitive(d_v)],
+            [primitive(d_queries), primitive(d_keys), primitive(d_v)].map(Some),
             grads,
         );
     }
@@ -112,7 +108,11 @@ impl<B: Kernels> Backward<B, 2> for LayerNormBackward {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let (normalized, gain) = ops.state;
         let (d_x, d_gain) = B::gate_norm_backward(grad, normalized, gain);
-        register::<B, 2>(ops.parents.map(|node| node.map(|node| node.id)), [primitive(d_x), primitive(d_gain)], grads);
+        register::<B, 2>(
+            ops.parents.map(|node| node.map(|node| node.id)),
+            [primitive(d_x), primitive(d_gain)].map(Some),
+            grads,
+        );
     }
 }
 

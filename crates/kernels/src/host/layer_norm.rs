@@ -13,14 +13,10 @@ pub fn forward(x: &mut [f32], gain: &[f32], normalized: &mut [f32], factors: &mu
         x.chunks_exact_mut(d).zip(normalized.chunks_exact_mut(d)).zip(factors).enumerate()
     {
         let gain = &gain[index % groups * d..][..d];
-        let mean = sum(x) / d as f32;
-        for (n, x) in normalized.iter_mut().zip(&*x) {
-            *n = x - mean;
-        }
-        *factor = 1.0 / (dot(normalized, normalized) / d as f32 + EPSILON).sqrt();
-        for ((x, n), gain) in x.iter_mut().zip(normalized.iter_mut()).zip(gain) {
-            *n *= *factor;
-            *x = *n * gain;
+        normalized.copy_from_slice(x);
+        *factor = normalize_group(normalized);
+        for ((x, n), gain) in x.iter_mut().zip(&*normalized).zip(gain) {
+            *x = n * gain;
         }
     }
 }
@@ -56,11 +52,18 @@ pub fn normalize(mut x: Vec<f32>, d: usize) -> (Vec<f32>, Vec<f32>) {
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn groups(x: &mut [f32], factors: &mut [f32], d: usize) {
     for (x, factor) in x.chunks_exact_mut(d).zip(factors) {
-        let mean = sum(x) / d as f32;
-        x.iter_mut().for_each(|x| *x -= mean);
-        *factor = 1.0 / (dot(x, x) / d as f32 + EPSILON).sqrt();
-        x.iter_mut().for_each(|x| *x *= *factor);
+        *factor = normalize_group(x);
     }
+}
+
+/// Takes mean and variance out of one group; gives what it was multiplied by for that.
+#[inline(always)]
+fn normalize_group(x: &mut [f32]) -> f32 {
+    let mean = sum(x) / x.len() as f32;
+    x.iter_mut().for_each(|x| *x -= mean);
+    let factor = 1.0 / (dot(x, x) / x.len() as f32 + EPSILON).sqrt();
+    x.iter_mut().for_each(|x| *x *= factor);
+    factor
 }
 
 /// [`backward`] on all cores: the gradients of the input and of the gain, the latter summed in a fixed order.

@@ -8,12 +8,12 @@ use super::sequence::{Matrix, column_sums, product};
 /// `x` `[n, k]` times the transposed `weight` `[m, k]`, plus `bias` `[m]` where there is one.
 pub fn forward(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, k, m]: [usize; 3]) -> Vec<f32> {
     let mut out = vec![0.0; n * m];
-    if let Some(bias) = bias.filter(|bias| bias.iter().any(|&b| b != 0.0)) {
+    let bias = bias.filter(|bias| bias.iter().any(|&b| b != 0.0));
+    if let Some(bias) = bias {
         out.par_chunks_mut(64 * m).for_each(|rows| rows.chunks_exact_mut(m).for_each(|row| row.copy_from_slice(bias)));
-        product(&mut out, [n, k, m], Matrix(x, k, 1), Matrix(weight, 1, k), 1.0, Parallelism::Rayon(0));
-    } else {
-        product(&mut out, [n, k, m], Matrix(x, k, 1), Matrix(weight, 1, k), 0.0, Parallelism::Rayon(0));
     }
+    let keep = if bias.is_some() { 1.0 } else { 0.0 };
+    product(&mut out, [n, k, m], Matrix(x, k, 1), Matrix(weight, 1, k), keep, Parallelism::Rayon(0));
     out
 }
 
