@@ -7,6 +7,7 @@ mod case;
 #[cfg(feature = "train")]
 mod dropout;
 mod error;
+mod keep;
 mod markup;
 mod normalize;
 mod sentences;
@@ -18,8 +19,9 @@ pub use case::{is_all_caps, to_sentence_case};
 #[cfg(feature = "train")]
 pub use dropout::BpeDropout;
 pub use error::TextError;
+pub use keep::kept_ranges;
 pub use markup::{Kept, Markup, Placed, Projection, Span};
-pub use normalize::normalize;
+pub use normalize::{Normalized, normalize};
 pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]

@@ -21,13 +21,15 @@ pub const EOS: u32 = 3;
 
 pub(crate) const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
 
+/// Marks a space in a piece.
+const SPACE: char = '\u{2581}';
+
 /// The name the vocabulary gives to a byte: `<0x41>`.
 pub(crate) fn byte_token(byte: u8) -> String {
     format!("<0x{byte:02X}>")
 }
 
 /// The byte that a token such as `<0x41>` stands for.
-#[cfg(feature = "train")]
 pub(crate) fn byte_of(token: &str) -> Option<u8> {
     u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
@@ -160,6 +162,27 @@ impl SubwordTokenizer {
         self.check(ids)?;
         let words: Vec<u32> = ids.iter().copied().filter(|&id| id as usize >= SPECIALS.len()).collect();
         self.inner.decode(&words, false).map_err(TextError::tokenizer)
+    }
+
+    /// [`Self::decode`], with the bytes of the text that each id wrote. The bytes of a character that was spelt out are one
+    /// each; where they are no UTF-8 the ranges are only near.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_with_offsets(&self, ids: &[u32]) -> Result<(String, Vec<Range<usize>>), TextError> {
+        let text = self.decode(ids)?;
+        let mut at = 0;
+        let offsets = ids.iter().zip(self.pieces(ids)).map(|(&id, piece)| {
+            let start = at;
+            if id as usize >= SPECIALS.len() {
+                let written = piece.replace(SPACE, " ");
+                let is_first = start == 0 && written.starts_with(' ');
+                at += if byte_of(&piece).is_some() { 1 } else { written.len() - usize::from(is_first) };
+            }
+            start.min(text.len())..at.min(text.len())
+        });
+        let offsets = offsets.collect();
+        Ok((text, offsets))
     }
 
     /// The printable form of each id; an id outside the vocabulary shows as `<id>`.

@@ -1,75 +1,84 @@
 //! From attention between subwords to an alignment of words.
 
-/// Marks the beginning of a word in a printable subword.
-const WORD_START: char = '\u{2581}';
+use std::ops::Range;
 
-/// The word that each subword belongs to; the first subword begins word 0 whether it is marked or not.
-fn word_of(pieces: &[String]) -> Vec<usize> {
-    let mut word = 0;
-    let number = |(position, piece): (usize, &String)| {
-        word += usize::from(position > 0 && piece.starts_with(WORD_START));
-        word
-    };
-    pieces.iter().enumerate().map(number).collect()
+use crate::SentenceTranslation;
+
+/// Byte ranges of what white space separates.
+fn words(text: &str) -> Vec<Range<usize>> {
+    let start = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
+    text.split_whitespace().map(|word| start(word)..start(word) + word.len()).collect()
 }
 
-/// For each target word the source word with the most attention, summed over the subwords of both; the earlier
-/// of two equals. `attention` is `[target_pieces][source_pieces]`.
-pub(crate) fn align_words(
-    source_pieces: &[String],
-    target_pieces: &[String],
-    attention: &[Vec<f32>],
-) -> Vec<(usize, usize)> {
-    let source_words = word_of(source_pieces);
-    let target_words = word_of(target_pieces);
-    let n_source = source_words.last().map_or(0, |last| last + 1);
-    let mut sums: Vec<Vec<f32>> = vec![vec![0.0; n_source]; target_words.last().map_or(0, |last| last + 1)];
-    for (row, &target) in attention.iter().zip(&target_words) {
-        for (weight, &source) in row.iter().zip(&source_words) {
-            sums[target][source] += weight;
+/// The numbers of the words that a range overlaps.
+fn overlapping(words: &[Range<usize>], range: &Range<usize>) -> Range<usize> {
+    let start = words.partition_point(|word| word.end <= range.start);
+    let end = words.partition_point(|word| word.start < range.end);
+    start..end.max(start)
+}
+
+/// For each word of `target` that looked anywhere the word of `source` it looked at most, summed over the subwords of
+/// both; the earlier of two equals. As `(source, target)`.
+pub(crate) fn align_words(source: &str, target: &str, sentences: &[SentenceTranslation]) -> Vec<(usize, usize)> {
+    let (source_words, target_words) = (words(source), words(target));
+    let mut sums: Vec<Vec<(usize, f32)>> = vec![Vec::new(); target_words.len()];
+    for sentence in sentences {
+        for (piece, row) in sentence.target_offsets.iter().zip(&sentence.attention) {
+            for word in overlapping(&target_words, piece) {
+                for (from, &weight) in sentence.source_offsets.iter().zip(row) {
+                    for from in overlapping(&source_words, from) {
+                        match sums[word].iter_mut().find(|(known, _)| *known == from) {
+                            Some((_, sum)) => *sum += weight,
+                            None => sums[word].push((from, weight)),
+                        }
+                    }
+                }
+            }
         }
     }
-    let best = |row: &Vec<f32>| (0..n_source).rev().max_by(|&left, &right| row[left].total_cmp(&row[right]));
-    let aligned = sums.iter().enumerate().filter_map(|(target, row)| Some((best(row)?, target)));
-    if attention.is_empty() { Vec::new() } else { aligned.collect() }
-}
-
-/// How many words of `text`, separated by white space, begin before `byte`; the word that a cut at `byte` falls
-/// into is not counted.
-pub(crate) fn words_before(text: &str, byte: usize) -> usize {
-    let before = &text[..byte];
-    let is_inside = !before.is_empty() && !before.ends_with(char::is_whitespace);
-    before.split_whitespace().count() - usize::from(is_inside)
+    let best = |sums: &Vec<(usize, f32)>| {
+        sums.iter().copied().reduce(|best, other| match other.1.total_cmp(&best.1) {
+            std::cmp::Ordering::Greater => other,
+            std::cmp::Ordering::Equal if other.0 < best.0 => other,
+            _ => best,
+        })
+    };
+    sums.iter().enumerate().filter_map(|(target, sums)| Some((best(sums)?.0, target))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pieces(text: &str) -> Vec<String> {
-        text.split(' ').map(|piece| piece.replace('_', "\u{2581}")).collect()
+    /// Pieces cut where `|` stands; a space belongs to the piece behind it.
+    fn cut(marked: &str) -> (String, Vec<Range<usize>>) {
+        let mut at = 0;
+        let offsets = marked.split('|').map(|piece| {
+            at += piece.len();
+            at - piece.len()..at
+        });
+        let offsets = offsets.collect();
+        (marked.replace('|', ""), offsets)
+    }
+
+    fn align(source: &str, target: &str, attention: Vec<Vec<f32>>) -> Vec<(usize, usize)> {
+        let ((source, source_offsets), (target, target_offsets)) = (cut(source), cut(target));
+        let sentence =
+            SentenceTranslation { source_offsets, target_offsets, attention, ..SentenceTranslation::default() };
+        align_words(&source, &target, &[sentence])
     }
 
     /// Target word 0 = rows 0 and 1: source word 0 gets 0.5 + 0.1, word 1 gets (0.2 + 0.2) + (0.3 + 0.4) = 1.1.
     #[test]
     fn attention_is_summed_over_subwords() {
         let attention = vec![vec![0.5, 0.2, 0.2], vec![0.1, 0.3, 0.4], vec![0.6, 0.2, 0.1]];
-        let pairs = align_words(&pieces("_a _b c"), &pieces("_x y _z"), &attention);
-        assert_eq!(pairs, [(1, 0), (0, 1)]);
+        assert_eq!(align("a| b|c", "x|y| z", attention), [(1, 0), (0, 1)]);
     }
 
     #[test]
     fn equals_go_to_the_earlier_word() {
-        assert_eq!(align_words(&pieces("_a _b"), &pieces("_x"), &[vec![0.5, 0.5]]), [(0, 0)]);
-        assert_eq!(align_words(&pieces("_a"), &pieces("_x"), &[]), []);
-        assert_eq!(align_words(&[], &[], &[]), []);
-    }
-
-    #[test]
-    fn words_are_counted_up_to_a_cut() {
-        assert_eq!(words_before("one two three", 0), 0);
-        assert_eq!(words_before("one two three", 4), 1);
-        assert_eq!(words_before("one two three", 6), 1);
-        assert_eq!(words_before(" one  two", 6), 1);
+        assert_eq!(align("a| b", "x", vec![vec![0.5, 0.5]]), [(0, 0)]);
+        assert_eq!(align("a", "x", vec![]), []);
+        assert_eq!(align("", "", vec![]), []);
     }
 }

@@ -5,16 +5,22 @@
 //! longer than the network can bear is split at a comma or a space, never cut off. What a sentence becomes depends
 //! on nothing but the sentence: not on its neighbours, their number or their order.
 //!
+//! Addresses, placeholders, file names, emoji and [`ATOM`]s come through untouched, whatever the network thinks of them.
+//!
 //! There are no threads here. [`Translator::plan`] lays the work out in independent batches, so that a native
 //! caller may spread them over its cores and a page over its workers; [`Translator::translate`] runs them in turn.
 
 mod alignment;
 mod error;
+mod mask;
 mod options;
 mod plan;
 mod split;
 mod translation;
 mod translator;
+
+/// Stands in a text for something that is no text, such as a piece of code or an input field. Every one comes out again.
+pub const ATOM: char = '\u{fffc}';
 
 pub use error::TranslateError;
 pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};

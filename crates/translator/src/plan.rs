@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use traduko_text::{SubwordTokenizer, split_sentences};
+use traduko_text::{Encoding, Kept, Normalized, SubwordTokenizer, kept_ranges, split_sentences};
 
-use crate::split::split_to_fit;
-use crate::{SentenceTranslation, TranslateError, TranslateOptions, Translation};
+use crate::mask::{Masked, Term};
+use crate::split::{split_to_fit, trimmed};
+use crate::{ATOM, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
 /// Sentences share a batch only when their lengths fall into one step of this many subwords: little padding, and
 /// one limit on the length of the translation that depends on the sentence alone.
@@ -20,8 +21,27 @@ pub(crate) struct Segment {
     text: usize,
     /// Its bytes in that text, without white space around it.
     range: Range<usize>,
+    pub masked: Masked,
     pub ids: Vec<u32>,
     pub pieces: Vec<String>,
+    /// For each piece its bytes in the text.
+    pub origins: Vec<Range<usize>>,
+}
+
+impl Segment {
+    /// `None` where it has more terms than can be masked.
+    fn new(
+        tokenizer: &SubwordTokenizer,
+        (text, content): (usize, &str),
+        range: Range<usize>,
+        terms: &[Term],
+    ) -> Result<Option<Self>, TranslateError> {
+        let Some(masked) = Masked::new(content, range.clone(), within(terms, &range)) else { return Ok(None) };
+        let Encoding { ids, pieces, offsets } = tokenizer.encode(&masked.text)?;
+        let normalized = Normalized::new(&masked.text);
+        let origins = offsets.into_iter().map(|offset| masked.origin(normalized.origin(offset))).collect();
+        Ok(Some(Self { text, range, masked, ids, pieces, origins }))
+    }
 }
 
 /// Independent batches of sentences, ready to be translated in any order and by any number of threads.
@@ -29,16 +49,10 @@ pub(crate) struct Segment {
 pub struct Plan {
     pub(crate) options: TranslateOptions,
     texts: Vec<String>,
+    /// For each text what is not the network's to translate, in order.
+    terms: Vec<Vec<Term>>,
     segments: Vec<Segment>,
     batches: Vec<Vec<usize>>,
-}
-
-/// A translated sentence before it has a place in its text.
-#[derive(Clone, Debug)]
-pub(crate) struct Finished {
-    pub segment: usize,
-    pub text: String,
-    pub sentence: SentenceTranslation,
 }
 
 impl Plan {
@@ -50,32 +64,83 @@ impl Plan {
     ) -> Result<Self, TranslateError> {
         options.validate()?;
         let mut segments = Vec::new();
-        for (text, content) in texts.iter().enumerate() {
+        let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text)).collect();
+        for (text, (content, terms)) in texts.iter().zip(&terms).enumerate() {
+            let whole: Vec<Range<usize>> = terms.iter().map(|term| term.range.clone()).collect();
             let mut parts = Vec::new();
-            for range in split_sentences(content) {
-                // Bullets, dashes and rows of dots are the same in every language; a network would invent words.
-                if !content[range.clone()].contains(char::is_alphanumeric) {
-                    continue;
-                }
-                let mut fits = |part: &str| -> Result<_, TranslateError> {
-                    let encoding = tokenizer.encode(part)?;
-                    Ok((encoding.ids.len() <= max_tokens).then_some(encoding))
+            for sentence in sentences(content, terms) {
+                let mut fits = |range: Range<usize>| -> Result<_, TranslateError> {
+                    let segment = Segment::new(tokenizer, (text, content), range, terms)?;
+                    Ok(segment.filter(|segment| segment.ids.len() <= max_tokens))
                 };
-                split_to_fit(content, range, &mut fits, &mut parts)?;
+                split_to_fit(content, sentence, &whole, &mut fits, &mut parts)?;
             }
-            for (range, encoding) in parts {
+            for (range, segment) in parts {
                 // One character of more subwords than the limit is passed on whole.
-                let encoding = match encoding {
-                    Some(encoding) => encoding,
-                    None => tokenizer.encode(&content[range.clone()])?,
+                let segment = match segment {
+                    Some(segment) => Some(segment),
+                    None => Segment::new(tokenizer, (text, content), range, terms)?,
                 };
-                if !encoding.ids.is_empty() {
-                    segments.push(Segment { text, range, ids: encoding.ids, pieces: encoding.pieces });
-                }
+                segments.extend(segment.filter(|segment| !segment.ids.is_empty()));
             }
         }
         let batches = batches(&segments, options.batch_sentences);
-        Ok(Self { options: options.clone(), texts: texts.to_vec(), segments, batches })
+        Ok(Self { options: options.clone(), texts: texts.to_vec(), terms, segments, batches })
+    }
+
+    /// A segment cut at its terms: what is left of it, each without terms.
+    pub(crate) fn parts(
+        &self,
+        tokenizer: &SubwordTokenizer,
+        segment: &Segment,
+    ) -> Result<Vec<Segment>, TranslateError> {
+        let content = &self.texts[segment.text];
+        let terms = within(&self.terms[segment.text], &segment.range);
+        let starts = std::iter::once(segment.range.start).chain(terms.iter().map(|term| term.range.end));
+        let ends = terms.iter().map(|term| term.range.start).chain([segment.range.end]);
+        let mut parts = Vec::new();
+        for (start, end) in starts.zip(ends) {
+            let range = trimmed(content, start..end);
+            if content[range.clone()].contains(char::is_alphabetic) {
+                parts.extend(Segment::new(tokenizer, (segment.text, content), range, &[])?);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The translations of a segment's parts as one.
+    pub(crate) fn join(&self, segment: &Segment, parts: Vec<(Segment, Finished)>) -> Finished {
+        let mut joined = Joined::new(segment.range.start);
+        let (content, terms) = (&self.texts[segment.text], &self.terms[segment.text]);
+        let mut sentence = SentenceTranslation { score: 0.0, ..SentenceTranslation::default() };
+        let n_parts = parts.len().max(1) as f32;
+        let n_source: usize = parts.iter().map(|(part, _)| part.pieces.len()).sum();
+        for (part, finished) in parts {
+            joined.copy(content, part.range.start, terms);
+            let before = sentence.source_pieces.len();
+            let start = joined.push(&finished.text, part.range.end);
+            let SentenceTranslation {
+                source_pieces,
+                target_pieces,
+                source_offsets,
+                target_offsets,
+                attention,
+                score,
+                ..
+            } = finished.sentence;
+            sentence.source_pieces.extend(source_pieces);
+            sentence.target_pieces.extend(target_pieces);
+            sentence.source_offsets.extend(source_offsets);
+            sentence.target_offsets.extend(target_offsets.into_iter().map(|range| shifted(range, start)));
+            sentence.score += score / n_parts;
+            sentence.attention.extend(attention.into_iter().map(|row| {
+                let mut wide = vec![0.0; n_source];
+                wide[before..before + row.len()].copy_from_slice(&row);
+                wide
+            }));
+        }
+        joined.copy(content, segment.range.end, terms);
+        Finished { text: joined.text, kept: joined.kept, sentence }
     }
 
     /// How many batches there are.
@@ -106,33 +171,148 @@ impl Plan {
         (2 * step_of(longest) * LENGTH_STEP + 10).min(MAX_TARGET_TOKENS)
     }
 
-    /// Puts translated sentences into their places; one that is missing stays as it was in the source.
-    pub(crate) fn assemble(&self, finished: impl IntoIterator<Item = Finished>) -> Vec<Translation> {
+    /// Puts translated sentences, by the numbers of their segments, into their places; one that is missing stays as it
+    /// was in the source.
+    pub(crate) fn assemble(&self, finished: impl IntoIterator<Item = (usize, Finished)>) -> Vec<Translation> {
         let mut by_segment: Vec<Option<Finished>> = vec![None; self.segments.len()];
-        for sentence in finished {
-            let index = sentence.segment;
-            by_segment[index] = Some(sentence);
+        for (segment, finished) in finished {
+            by_segment[segment] = Some(finished);
         }
-        let mut translations = vec![Translation::default(); self.texts.len()];
-        let mut copied_to = vec![0; self.texts.len()];
+        let mut joined = vec![Joined::new(0); self.texts.len()];
+        let mut sentences = vec![Vec::new(); self.texts.len()];
         for (segment, finished) in self.segments.iter().zip(by_segment) {
-            let Some(finished) = finished else { continue };
-            let translation = &mut translations[segment.text];
-            translation.text.push_str(&self.texts[segment.text][copied_to[segment.text]..segment.range.start]);
-            let start = translation.text.len();
-            translation.text.push_str(&finished.text);
-            copied_to[segment.text] = segment.range.end;
-            translation.sentences.push(SentenceTranslation {
+            let Some(Finished { text, kept, sentence }) = finished else { continue };
+            let joined = &mut joined[segment.text];
+            joined.copy(&self.texts[segment.text], segment.range.start, &self.terms[segment.text]);
+            let start = joined.push(&text, segment.range.end);
+            joined.kept.extend(kept.into_iter().map(|kept| Kept { target: shifted(kept.target, start), ..kept }));
+            sentences[segment.text].push(SentenceTranslation {
                 source: segment.range.clone(),
-                target: start..translation.text.len(),
-                ..finished.sentence
+                target: start..joined.text.len(),
+                target_offsets: sentence.target_offsets.into_iter().map(|range| shifted(range, start)).collect(),
+                ..sentence
             });
         }
-        for ((translation, text), copied_to) in translations.iter_mut().zip(&self.texts).zip(copied_to) {
-            translation.text.push_str(&text[copied_to..]);
-        }
-        translations
+        let rest = joined.into_iter().zip(sentences).zip(self.texts.iter().zip(&self.terms));
+        rest.map(|((mut joined, sentences), (text, terms))| {
+            joined.copy(text, text.len(), terms);
+            Translation { text: joined.text, sentences, kept: joined.kept }
+        })
+        .collect()
     }
+}
+
+/// A translation of a sentence before it has a place in its text; its ranges count from its own beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub text: String,
+    /// Where its terms are, in the whole text and in this translation.
+    pub kept: Vec<Kept>,
+    pub sentence: SentenceTranslation,
+}
+
+/// A translation that grows from left to right.
+#[derive(Clone, Debug)]
+struct Joined {
+    text: String,
+    kept: Vec<Kept>,
+    /// How far the source has come.
+    copied_to: usize,
+}
+
+impl Joined {
+    fn new(copied_to: usize) -> Self {
+        Self { text: String::new(), kept: Vec::new(), copied_to }
+    }
+
+    /// The source up to `end` as it is, but for its terms. Line ends count as kept, since something may hang on them.
+    fn copy(&mut self, content: &str, end: usize, terms: &[Term]) {
+        let mut copied_to = self.copied_to;
+        for Term { range, replacement } in within(terms, &(copied_to..end)) {
+            self.copy_lines(content, copied_to..range.start);
+            let start = self.text.len();
+            self.text.push_str(replacement);
+            self.kept.push(Kept { source: range.clone(), target: start..self.text.len() });
+            copied_to = range.end;
+        }
+        self.copy_lines(content, copied_to..end);
+        self.copied_to = end;
+    }
+
+    fn copy_lines(&mut self, content: &str, range: Range<usize>) {
+        let start = self.text.len();
+        self.text.push_str(&content[range.clone()]);
+        let line_ends = content[range.clone()].match_indices('\n');
+        self.kept.extend(
+            line_ends
+                .map(|(at, _)| Kept { source: shifted(at..at + 1, range.start), target: shifted(at..at + 1, start) }),
+        );
+    }
+
+    /// A translation of the source up to `end`; gives its beginning.
+    fn push(&mut self, text: &str, end: usize) -> usize {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.copied_to = end;
+        start
+    }
+}
+
+fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
+}
+
+/// The terms that lie inside `range`.
+fn within<'a>(terms: &'a [Term], range: &Range<usize>) -> &'a [Term] {
+    let start = terms.partition_point(|term| term.range.start < range.start);
+    let end = terms.partition_point(|term| term.range.end <= range.end);
+    &terms[start..end.max(start)]
+}
+
+/// What is not the network's to translate.
+fn terms_of(text: &str) -> Vec<Term> {
+    let atoms = text.match_indices(ATOM).map(|(at, atom)| at..at + atom.len());
+    let mut ranges: Vec<Range<usize>> = kept_ranges(text).into_iter().chain(atoms).collect();
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, last| next.start < last.end);
+    ranges.into_iter().map(|range| Term { replacement: text[range.clone()].to_owned(), range }).collect()
+}
+
+/// The sentences of a text that have something to translate. No term is cut, and pictures at their ends are left out.
+fn sentences(text: &str, terms: &[Term]) -> Vec<Range<usize>> {
+    let mut sentences: Vec<Range<usize>> = Vec::new();
+    for sentence in split_sentences(text) {
+        let is_cut = |at: usize| terms.iter().any(|term| term.range.start < at && at < term.range.end);
+        match sentences.last_mut() {
+            Some(last) if is_cut(last.end) || is_cut(sentence.start) => last.end = sentence.end,
+            _ => sentences.push(sentence),
+        }
+    }
+    for sentence in &mut sentences {
+        let is_picture = |term: &Term| !text[term.range.clone()].contains(|c: char| c.is_alphanumeric() || c == ATOM);
+        let terms = within(terms, sentence);
+        for term in terms.iter().take_while(|term| is_picture(term)) {
+            if text[sentence.start..term.range.start].trim().is_empty() {
+                *sentence = trimmed(text, term.range.end..sentence.end);
+            }
+        }
+        for term in terms.iter().rev().take_while(|term| is_picture(term)) {
+            if sentence.start < term.range.start && text[term.range.end..sentence.end].trim().is_empty() {
+                *sentence = trimmed(text, sentence.start..term.range.start);
+            }
+        }
+    }
+    // Bullets, numbers and rows of dots are the same in every language; a network would invent words.
+    sentences.retain(|sentence| {
+        let mut at = sentence.start;
+        let mut has_words = false;
+        for term in within(terms, sentence) {
+            has_words |= text[at..term.range.start].contains(char::is_alphabetic);
+            at = term.range.end;
+        }
+        has_words || text[at..sentence.end].contains(char::is_alphabetic)
+    });
+    sentences
 }
 
 fn step_of(length: usize) -> usize {
@@ -155,20 +335,27 @@ fn batches(segments: &[Segment], batch_sentences: usize) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
 
-    fn segment(text: usize, range: Range<usize>, n_ids: usize) -> Segment {
-        Segment { text, range, ids: vec![4; n_ids], pieces: vec!["a".to_owned(); n_ids] }
+    fn segment(text: usize, content: &str, range: Range<usize>, n_ids: usize) -> Segment {
+        let masked = Masked::new(content, range.clone(), &[]).expect("no terms");
+        let (pieces, origins) = (vec!["a".to_owned(); n_ids], vec![range.clone(); n_ids]);
+        Segment { text, range, masked, ids: vec![4; n_ids], pieces, origins }
     }
 
     fn plan(texts: &[&str], segments: Vec<Segment>, batch_sentences: usize) -> Plan {
         let batches = batches(&segments, batch_sentences);
+        let terms = texts.iter().map(|text| terms_of(text)).collect();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-        Plan { options: TranslateOptions::default(), texts, segments, batches }
+        Plan { options: TranslateOptions::default(), texts, terms, segments, batches }
+    }
+
+    fn finished(text: &str) -> Finished {
+        Finished { text: text.to_owned(), kept: Vec::new(), sentence: SentenceTranslation::default() }
     }
 
     #[test]
     fn batches_hold_one_step_of_lengths() {
         let lengths = [9, 1, 8, 16, 3, 17];
-        let segments = lengths.iter().map(|&length| segment(0, 0..0, length)).collect();
+        let segments = lengths.iter().map(|&length| segment(0, "", 0..0, length)).collect();
         let plan = plan(&[""], segments, 2);
         assert_eq!(plan.batches, [vec![1, 4], vec![2], vec![0, 3], vec![5]]);
         assert_eq!((0..4).map(|batch| plan.max_length(batch)).collect::<Vec<_>>(), [26, 26, 42, 58]);
@@ -176,17 +363,36 @@ mod tests {
 
     #[test]
     fn white_space_between_sentences_stays() {
-        let segments = vec![segment(1, 1..3, 1), segment(1, 5..7, 1)];
-        let plan = plan(&["-", " a.\n\tb. "], segments, 1);
-        let finished = [(1, "\u{c9}!"), (0, "Oh.")].map(|(segment, text)| Finished {
-            segment,
-            text: text.to_owned(),
-            sentence: SentenceTranslation::default(),
-        });
-        let translations = plan.assemble(finished);
+        let content = " a.\n\tb. ";
+        let segments = vec![segment(1, content, 1..3, 1), segment(1, content, 5..7, 1)];
+        let plan = plan(&["-", content], segments, 1);
+        let translations = plan.assemble([(1, finished("\u{c9}!")), (0, finished("Oh."))]);
         assert_eq!(translations[0].text, "-");
         assert_eq!(translations[1].text, " Oh.\n\t\u{c9}! ");
         assert_eq!(translations[1].sentences[1].target, 6..9);
         assert_eq!(translations[1].sentences[1].source, 5..7);
+        assert_eq!(translations[1].kept, [Kept { source: 3..4, target: 4..5 }]);
+    }
+
+    fn found(text: &str) -> Vec<&str> {
+        sentences(text, &terms_of(text)).into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn sentences_with_something_to_translate() {
+        assert_eq!(found("\u{1f389} Great! \u{1f389}"), ["Great!"]);
+        assert_eq!(found("See https://example.org/?a=b for more. 12 %"), ["See https://example.org/?a=b for more."]);
+        assert_eq!(found("https://example.org/ config.toml \u{fffc} 42. \u{2013}"), [""; 0]);
+        assert_eq!(found("Run \u{fffc}"), ["Run \u{fffc}"]);
+    }
+
+    #[test]
+    fn what_is_copied_is_kept() {
+        let content = "{a} b c.\n{d}";
+        let plan = plan(&[content], vec![segment(0, content, 4..8, 1)], 1);
+        let translations = plan.assemble([(0, finished("B, c."))]);
+        assert_eq!(translations[0].text, "{a} B, c.\n{d}");
+        let kept = [(0..3, 0..3), (8..9, 9..10), (9..12, 10..13)].map(|(source, target)| Kept { source, target });
+        assert_eq!(translations[0].kept, kept);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::alignment::{align_words, words_before};
+use traduko_text::{Kept, Projection};
+
+use crate::alignment::align_words;
 
 /// A translated text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,6 +13,8 @@ pub struct Translation {
     pub text: String,
     /// Its sentences in order. What lies between their ranges was copied from the source.
     pub sentences: Vec<SentenceTranslation>,
+    /// What came through as it was, in the source text and in the translation: addresses, placeholders, atoms, line ends.
+    pub kept: Vec<Kept>,
 }
 
 /// One sentence, or one part of a sentence that was too long.
@@ -24,6 +28,10 @@ pub struct SentenceTranslation {
     pub source_pieces: Vec<String>,
     /// Subwords of the translation, printable.
     pub target_pieces: Vec<String>,
+    /// For each subword of the source its bytes in the source text.
+    pub source_offsets: Vec<Range<usize>>,
+    /// For each subword of the translation its bytes in [`Translation::text`].
+    pub target_offsets: Vec<Range<usize>>,
     /// Log-probability of the translation, normalised by its length.
     pub score: f32,
     /// `[target_pieces][source_pieces]`: what each word looked at; empty unless asked for. A row adds up to less
@@ -76,17 +84,24 @@ impl Translation {
         best
     }
 
+    /// What is known of the way of words from `source`, the text this is a translation of, into the translation. Needs
+    /// attention weights.
+    pub fn projection<'a>(&'a self, source: &'a str) -> Projection<'a> {
+        let mut projection = Projection::new(source, &self.text, &self.kept);
+        for sentence in &self.sentences {
+            for (target, row) in sentence.target_offsets.iter().zip(&sentence.attention) {
+                for (from, &weight) in sentence.source_offsets.iter().zip(row) {
+                    projection.link(target.clone(), from.clone(), weight);
+                }
+            }
+        }
+        projection
+    }
+
     /// For each translated word the source word it looked at most, as `(source, target)` positions among the words
     /// that white space separates in `source` and in [`Self::text`]. Needs attention weights.
     pub fn word_alignment(&self, source: &str) -> Vec<(usize, usize)> {
-        let mut pairs = Vec::new();
-        for sentence in &self.sentences {
-            let source_start = words_before(source, sentence.source.start);
-            let target_start = words_before(&self.text, sentence.target.start);
-            let within = align_words(&sentence.source_pieces, &sentence.target_pieces, &sentence.attention);
-            pairs.extend(within.into_iter().map(|(i, j)| (source_start + i, target_start + j)));
-        }
-        pairs
+        align_words(source, &self.text, &self.sentences)
     }
 }
 
@@ -110,6 +125,7 @@ mod tests {
         let translation = Translation {
             text: "A  1.".to_owned(),
             sentences: vec![sentence(0..1, -1.0, &[("B", -2.0)]), sentence(3..4, -2.0, &[("2", -2.5)])],
+            ..Translation::default()
         };
         let best: Vec<_> = translation.n_best(3).into_iter().map(|best| (best.text, best.score)).collect();
         let wanted = [("A  1.", -1.5), ("A  2.", -1.75), ("B  1.", -2.0)].map(|(text, score)| (text.to_owned(), score));

@@ -1,5 +1,7 @@
 //! Network and tokenizer together.
 
+use std::ops::Range;
+
 use traduko_kernels::Kernels;
 use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search};
 use traduko_package::Package;
@@ -19,7 +21,7 @@ pub struct Translator<B: Kernels> {
 
 /// The translations of one batch, to be handed to [`Translator::finish`].
 #[derive(Clone, Debug)]
-pub struct FinishedBatch(Vec<Finished>);
+pub struct FinishedBatch(Vec<(usize, Finished)>);
 
 impl<B: Kernels> Translator<B> {
     /// A translator from a checked package; the package may be dropped afterwards.
@@ -50,7 +52,7 @@ impl<B: Kernels> Translator<B> {
 
     /// Translates texts of any length, batch by batch, and reports after each batch.
     ///
-    /// One [`Translation`] a text, in order. Text without a letter or digit comes back as it is. Ends with
+    /// One [`Translation`] a text, in order. Text without a letter comes back as it is. Ends with
     /// [`TranslateError::Cancelled`] when `on_progress` says so. Native callers block on it.
     pub async fn translate(
         &self,
@@ -80,22 +82,52 @@ impl<B: Kernels> Translator<B> {
     /// Translates one batch of a plan; a batch that the plan does not have is empty.
     pub async fn run_batch(&self, plan: &Plan, batch: usize) -> Result<FinishedBatch, TranslateError> {
         let segments = plan.batch(batch);
-        if segments.is_empty() {
-            return Ok(FinishedBatch(Vec::new()));
+        let members: Vec<&Segment> = segments.iter().map(|(_, segment)| *segment).collect();
+        let searched = self.search(&members, plan, plan.max_length(batch)).await?;
+        let mut finished = Vec::with_capacity(segments.len());
+        for ((index, segment), found) in segments.into_iter().zip(searched) {
+            let found = match found {
+                Some(found) => found,
+                // The network lost a term: what is around the terms, each for itself.
+                None => {
+                    let parts = plan.parts(&self.tokenizer, segment)?;
+                    let mut translated = Vec::with_capacity(parts.len());
+                    for part in parts {
+                        let found = self.search(&[&part], plan, plan.max_length(batch)).await?;
+                        translated.extend(found.into_iter().flatten().map(|found| (part.clone(), found)));
+                    }
+                    plan.join(segment, translated)
+                }
+            };
+            finished.push((index, found));
         }
-        let sources: Vec<Vec<u32>> = segments.iter().map(|(_, segment)| segment.ids.clone()).collect();
+        Ok(FinishedBatch(finished))
+    }
+
+    /// Translations of segments; none where every hypothesis lost a term.
+    async fn search(
+        &self,
+        segments: &[&Segment],
+        plan: &Plan,
+        max_length: usize,
+    ) -> Result<Vec<Option<Finished>>, TranslateError> {
+        if segments.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sources: Vec<Vec<u32>> = segments.iter().map(|segment| segment.ids.clone()).collect();
+        let has_terms = segments.iter().any(|segment| segment.masked.n_terms() > 0);
         let options = SearchOptions {
             beam: plan.options.beam,
-            max_length: plan.max_length(batch),
+            max_length,
             length_penalty: plan.options.length_penalty,
-            n_best: plan.options.n_best,
+            // Where the best lost a term, another may have it.
+            n_best: if has_terms { plan.options.beam } else { plan.options.n_best },
             with_attention: plan.options.with_attention,
             is_exhaustive: false,
         };
         let hypotheses = beam_search(&self.model, &sources, &options, &self.device).await;
-        let finished = segments.into_iter().zip(hypotheses);
-        let finished = finished.map(|((index, segment), best)| self.sentence(index, segment, best));
-        Ok(FinishedBatch(finished.collect::<Result<_, _>>()?))
+        let found = segments.iter().zip(hypotheses);
+        found.map(|(segment, best)| self.sentence(segment, best, plan.options.n_best)).collect()
     }
 
     /// Joins finished batches to texts; sentences of a batch that is missing stay untranslated.
@@ -103,41 +135,49 @@ impl<B: Kernels> Translator<B> {
         plan.assemble(batches.into_iter().flat_map(|batch| batch.0))
     }
 
+    /// The best hypothesis that has all terms, with the next best ones, `n_best` in all; `None` where there is none.
     fn sentence(
         &self,
-        index: usize,
         segment: &Segment,
         hypotheses: Vec<Hypothesis>,
-    ) -> Result<Finished, TranslateError> {
-        let mut texts = Vec::with_capacity(hypotheses.len());
-        for hypothesis in &hypotheses {
-            texts.push(Alternative { text: self.decode(&hypothesis.tokens)?, score: hypothesis.score });
+        n_best: usize,
+    ) -> Result<Option<Finished>, TranslateError> {
+        let mut chosen: Option<Finished> = None;
+        for Hypothesis { tokens, score, mut attention } in hypotheses {
+            let (text, offsets) = self.decode(&tokens)?;
+            let Some(unmasked) = segment.masked.unmask(&text) else { continue };
+            if let Some(chosen) = &mut chosen {
+                if chosen.sentence.alternatives.len() + 1 < n_best {
+                    chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
+                }
+                continue;
+            }
+            // The end marks have a row and a column, but no piece to show.
+            attention.truncate(tokens.len());
+            for row in &mut attention {
+                row.truncate(segment.pieces.len());
+            }
+            let position = |range: Range<usize>| unmasked.position(range.start)..unmasked.position(range.end);
+            let sentence = SentenceTranslation {
+                source_pieces: segment.pieces.clone(),
+                target_pieces: self.tokenizer.pieces(&tokens),
+                source_offsets: segment.origins.clone(),
+                target_offsets: offsets.into_iter().map(position).collect(),
+                score,
+                attention,
+                ..SentenceTranslation::default()
+            };
+            chosen = Some(Finished { text: unmasked.text, kept: unmasked.kept, sentence });
         }
-        let mut texts = texts.into_iter();
-        let chosen = texts.next().unwrap_or_default();
-        let first = hypotheses.into_iter().next();
-        let (tokens, mut attention) = first.map(|first| (first.tokens, first.attention)).unwrap_or_default();
-        // The end marks have a row and a column, but no piece to show.
-        attention.truncate(tokens.len());
-        for row in &mut attention {
-            row.truncate(segment.pieces.len());
-        }
-        let sentence = SentenceTranslation {
-            source_pieces: segment.pieces.clone(),
-            target_pieces: self.tokenizer.pieces(&tokens),
-            score: chosen.score,
-            attention,
-            alternatives: texts.collect(),
-            ..SentenceTranslation::default()
-        };
-        Ok(Finished { segment: index, text: chosen.text, sentence })
+        Ok(chosen)
     }
 
-    /// Text of a hypothesis. Bytes that a network may spell out include line ends, which would tear a line in two.
-    fn decode(&self, tokens: &[u32]) -> Result<String, TranslateError> {
-        let text = self.tokenizer.decode(tokens)?;
+    /// Text of a hypothesis, with the bytes of each token in it. Bytes that a network may spell out include line ends,
+    /// which would tear a line in two.
+    fn decode(&self, tokens: &[u32]) -> Result<(String, Vec<Range<usize>>), TranslateError> {
+        let (text, offsets) = self.tokenizer.decode_with_offsets(tokens)?;
         let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-        Ok(text.replace(is_break, " "))
+        Ok((text.replace(is_break, " "), offsets))
     }
 }
 

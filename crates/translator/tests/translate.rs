@@ -129,6 +129,47 @@ fn text_without_words_comes_back_as_it_is() {
     }
 }
 
+/// A network that writes nonsense still has to hand these on, by whatever way.
+#[test]
+fn terms_come_through_whatever_the_network_writes() {
+    let terms =
+        ["https://example.org/a?b=c", "%1$s", "{{ name }}", "config.toml", "\u{fffc}", "x@example.org", "\u{1f389}"];
+    let texts = [
+        format!("one {} two three.", terms[0]),
+        format!("{}, four {} five {} {} six: {} {}", terms[4], terms[1], terms[2], terms[3], terms[5], terms[4]),
+        terms[..6].join(" "),
+        format!("{}{} seven {}", terms[3], terms[6], terms[6]),
+    ];
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for translator in TRANSLATORS.iter() {
+        for beam in [1, 5] {
+            let options = TranslateOptions { beam, with_attention: true, ..TranslateOptions::default() };
+            for (text, translation) in texts.iter().zip(translate(translator, &texts, &options)) {
+                for term in terms {
+                    let [before, now] = [*text, &translation.text].map(|text| text.matches(term).count());
+                    assert_eq!(now, before, "{term} in {:?}", translation.text);
+                }
+                let n_terms: usize = terms.iter().map(|term| text.matches(term).count()).sum();
+                assert_eq!(translation.kept.len(), n_terms);
+                for kept in &translation.kept {
+                    assert_eq!(translation.text[kept.target.clone()], text[kept.source.clone()]);
+                }
+                for sentence in &translation.sentences {
+                    let [n_source, n_target] = [&sentence.source_pieces, &sentence.target_pieces].map(Vec::len);
+                    assert_eq!([sentence.source_offsets.len(), sentence.target_offsets.len()], [n_source, n_target]);
+                    assert_eq!(sentence.attention.len(), n_target);
+                    assert!(sentence.attention.iter().all(|row| row.len() == n_source));
+                    let inside = |outer: &std::ops::Range<usize>, inner: &std::ops::Range<usize>| {
+                        outer.start <= inner.start && inner.end <= outer.end
+                    };
+                    assert!(sentence.source_offsets.iter().all(|offset| inside(&sentence.source, offset)));
+                    assert!(sentence.target_offsets.iter().all(|offset| inside(&sentence.target, offset)));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn white_space_and_marks_between_sentences_stay() {
     let text = "  One two.\n\n \u{2022} Three four.\tFive  ";
