@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use traduko_kernels::{
     CellKind, Kernels, SequenceInput,
     backend::{Autodiff, Flex},
+    keep_freed_memory,
 };
 
 /// A layer's tensors: the input `[TIME * BATCH, D]`, the weights for it and for the state `[4 * D, D]`.
@@ -43,6 +44,8 @@ fn forward<B: Kernels>([x, input, recurrent]: Layer<B>, bias: Tensor<B, 1>) -> T
 }
 
 fn lstm(criterion: &mut Criterion) {
+    // As in training.
+    keep_freed_memory();
     let mut group = criterion.benchmark_group("lstm 512/512, 64 x 25");
     group.sample_size(20);
     let (inputs, bias) = layer::<Flex>();
