@@ -26,6 +26,9 @@ trait Lanes: Copy {
     fn store(self, to: &mut [f32]);
     /// `self + a * b`.
     fn add_product(self, a: Self, b: Self) -> Self;
+    /// Asks for what lies at `at`, which need not be memory of ours, to be brought into the second cache.
+    #[inline(always)]
+    fn prefetch(_at: *const f32) {}
 }
 
 /// Lanes for every machine; the compiler makes of them what it has.
@@ -84,6 +87,12 @@ macro_rules! lanes {
             #[inline(always)]
             fn add_product(self, a: Self, b: Self) -> Self {
                 Self(unsafe { $multiply_add(a.0, b.0, self.0) })
+            }
+
+            #[inline(always)]
+            fn prefetch(at: *const f32) {
+                // SAFETY: a hint that reads nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
             }
         }
     };
@@ -151,46 +160,38 @@ impl Packed {
 
     #[inline(always)]
     fn rows<L: Lanes, const M: usize, const C: usize>(&self, out: &mut [f32], m: usize, lhs: &[f32], stride: usize) {
+        let tiles = m.div_ceil(M) * (PANEL / (C * L::WIDTH)).max(1);
         for (p, panel) in self.panels.chunks_exact(self.k * PANEL).enumerate() {
+            // Each tile brings its share of the next panel nearer: all of them together are larger than the second cache.
+            let share = self.k * PANEL / tiles;
+            let mut ahead = panel.as_ptr().wrapping_add(self.k * PANEL);
             for c in (0..PANEL).step_by(C * L::WIDTH) {
                 let first = p * PANEL + c;
                 if first >= self.n {
                     break;
                 }
                 let cols = (C * L::WIDTH).min(self.n - first);
+                let (panel, k, n) = (&panel[c..], self.k, self.n);
                 let mut row = 0;
-                while row + M <= m {
-                    tile::<L, M, C>(
-                        &panel[c..],
-                        self.k,
-                        &lhs[row * stride..],
-                        stride,
-                        &mut out[row * self.n + first..],
-                        self.n,
-                        cols,
-                    );
-                    row += M;
-                }
                 while row < m {
-                    let left = m - row;
                     let (lhs, out) = (&lhs[row * stride..], &mut out[row * self.n + first..]);
-                    row += if left >= 4 {
-                        tile::<L, 4, C>(&panel[c..], self.k, lhs, stride, out, self.n, cols);
-                        4
-                    } else if left >= 2 {
-                        tile::<L, 2, C>(&panel[c..], self.k, lhs, stride, out, self.n, cols);
-                        2
-                    } else {
-                        tile::<L, 1, C>(&panel[c..], self.k, lhs, stride, out, self.n, cols);
-                        1
+                    row += match m - row {
+                        left if left >= M => tile::<L, M, C>(panel, k, lhs, stride, out, n, cols, (ahead, share)),
+                        left if left >= 4 => tile::<L, 4, C>(panel, k, lhs, stride, out, n, cols, (ahead, share)),
+                        left if left >= 2 => tile::<L, 2, C>(panel, k, lhs, stride, out, n, cols, (ahead, share)),
+                        _ => tile::<L, 1, C>(panel, k, lhs, stride, out, n, cols, (ahead, share)),
                     };
+                    ahead = ahead.wrapping_add(share);
                 }
             }
         }
     }
 }
 
+/// `M` rows and `C` vectors of columns of the product; gives `M`. Of `ahead`, a place and a number of floats, it brings one
+/// piece nearer in each of its `k` steps.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 fn tile<L: Lanes, const M: usize, const C: usize>(
     panel: &[f32],
     k: usize,
@@ -199,10 +200,13 @@ fn tile<L: Lanes, const M: usize, const C: usize>(
     out: &mut [f32],
     n: usize,
     cols: usize,
-) {
+    (ahead, len): (*const f32, usize),
+) -> usize {
     assert!(k > 0 && panel.len() >= (k - 1) * PANEL + C * L::WIDTH && lhs.len() >= (M - 1) * stride + k);
     let mut sums = [[L::splat(0.0); C]; M];
+    let pace = len / k;
     for i in 0..k {
+        L::prefetch(ahead.wrapping_add(i * pace));
         // SAFETY: by the assertion above.
         unsafe {
             let columns: [L; C] = std::array::from_fn(|c| L::load(panel.as_ptr().add(i * PANEL + c * L::WIDTH)));
@@ -223,6 +227,7 @@ fn tile<L: Lanes, const M: usize, const C: usize>(
             *o += x;
         }
     }
+    M
 }
 
 #[cfg(test)]
