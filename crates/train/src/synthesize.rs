@@ -102,9 +102,8 @@ pub fn run(args: SynthesizeArgs) -> anyhow::Result<()> {
     let options = TranslateOptions {
         beam: args.beam,
         length_penalty: args.length_penalty,
-        n_best: 1,
-        with_attention: false,
         batch_sentences: args.batch,
+        ..TranslateOptions::default()
     };
     options.validate()?;
     ensure!(args.chunk > 0, "--chunk 0: found 0, expected at least 1");

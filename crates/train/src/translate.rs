@@ -1,12 +1,13 @@
 //! `traduko translate`: standard input to standard output, a line a line.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
-use traduko_translator::{TranslateOptions, Translation};
+use traduko_translator::{Glossary, TranslateOptions, Translation};
 
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
 
@@ -19,6 +20,9 @@ pub struct TranslateArgs {
     /// Package (int8) or training run (floats)
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
+    /// Terms whose translation is fixed: a JSON object of terms and translations, such as {"bike": "vélo", "Acme": "Acme"}
+    #[arg(long, value_name = "FILE")]
+    pub glossary: Option<PathBuf>,
     /// Hypotheses kept at each step; 1 is greedy and fastest
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Search")]
     pub beam: usize,
@@ -43,24 +47,26 @@ pub struct TranslateArgs {
 }
 
 impl TranslateArgs {
-    fn options(&self) -> TranslateOptions {
-        TranslateOptions {
+    fn options(&self) -> anyhow::Result<TranslateOptions> {
+        let options = TranslateOptions {
             beam: self.beam,
             length_penalty: self.length_penalty,
             n_best: self.n_best.unwrap_or(1),
             with_attention: self.alignment,
             batch_sentences: self.batch,
-        }
+            glossary: self.glossary.as_deref().map(read_glossary).transpose()?.unwrap_or_default(),
+        };
+        options.validate()?;
+        Ok(options)
     }
 }
 
 /// Translates all of standard input. An empty line stays empty; a reader that goes away ends it quietly.
 ///
 /// # Errors
-/// A model that cannot be read, an option out of range, input that is not UTF-8.
+/// A model or a glossary that cannot be read, an option out of range, input that is not UTF-8.
 pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
-    let options = args.options();
-    options.validate()?;
+    let options = args.options()?;
     let threads = n_threads(args.threads)?;
     let translator = open_translator(&args.model)?;
     let stdin = io::stdin().lock();
@@ -88,6 +94,13 @@ pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
     }
     eprintln!("{n_lines} lines in {:.1} s, {threads} threads", started.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
+}
+
+fn read_glossary(path: &Path) -> anyhow::Result<Glossary> {
+    let json = std::fs::read(path).with_context(|| format!("opening {}", path.display()))?;
+    let entries: BTreeMap<String, String> = serde_json::from_slice(&json)
+        .with_context(|| format!("{}: wanted an object of terms and translations, all strings", path.display()))?;
+    Glossary::new(entries).with_context(|| path.display().to_string())
 }
 
 /// Up to `most` lines without their ends; `before` lines have been read already.

@@ -31,6 +31,14 @@ pub enum TranslateError {
         /// What may be given.
         expected: String,
     },
+    /// A term of a glossary that cannot be found in a text.
+    #[error("glossary: the term {term:?} {reason}")]
+    Glossary {
+        /// The term.
+        term: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The caller asked to stop.
     #[error("cancelled after {done} of {total} sentences")]
     Cancelled {

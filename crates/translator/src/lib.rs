@@ -5,13 +5,15 @@
 //! longer than the network can bear is split at a comma or a space, never cut off. What a sentence becomes depends
 //! on nothing but the sentence: not on its neighbours, their number or their order.
 //!
-//! Addresses, placeholders, file names, emoji and [`ATOM`]s come through untouched, whatever the network thinks of them.
+//! Addresses, placeholders, file names, emoji and [`ATOM`]s come through untouched and the terms of a [`Glossary`] as their
+//! owner wants them, whatever the network thinks of them.
 //!
 //! There are no threads here. [`Translator::plan`] lays the work out in independent batches, so that a native
 //! caller may spread them over its cores and a page over its workers; [`Translator::translate`] runs them in turn.
 
 mod alignment;
 mod error;
+mod glossary;
 mod mask;
 mod options;
 mod plan;
@@ -23,6 +25,7 @@ mod translator;
 pub const ATOM: char = '\u{fffc}';
 
 pub use error::TranslateError;
+pub use glossary::Glossary;
 pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
 pub use plan::Plan;
 pub use translation::{Alternative, SentenceTranslation, Translation};

@@ -1,6 +1,6 @@
 //! How to translate, and how far it has come.
 
-use crate::TranslateError;
+use crate::{Glossary, TranslateError};
 
 /// The widest beam that is accepted; wider ones cost memory and do not translate better.
 pub const MAX_BEAM: usize = 64;
@@ -18,11 +18,20 @@ pub struct TranslateOptions {
     pub with_attention: bool,
     /// Sentences translated at once. Changes speed and memory, never the words.
     pub batch_sentences: usize,
+    /// Terms whose translation is fixed.
+    pub glossary: Glossary,
 }
 
 impl Default for TranslateOptions {
     fn default() -> Self {
-        Self { beam: 5, length_penalty: 1.0, n_best: 1, with_attention: false, batch_sentences: 16 }
+        Self {
+            beam: 5,
+            length_penalty: 1.0,
+            n_best: 1,
+            with_attention: false,
+            batch_sentences: 16,
+            glossary: Glossary::default(),
+        }
     }
 }
 

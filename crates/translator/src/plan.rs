@@ -6,7 +6,7 @@ use traduko_text::{Encoding, Kept, Normalized, SubwordTokenizer, kept_ranges, sp
 
 use crate::mask::{Masked, Term};
 use crate::split::{split_to_fit, trimmed};
-use crate::{ATOM, SentenceTranslation, TranslateError, TranslateOptions, Translation};
+use crate::{ATOM, Glossary, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
 /// Sentences share a batch only when their lengths fall into one step of this many subwords: little padding, and
 /// one limit on the length of the translation that depends on the sentence alone.
@@ -64,7 +64,7 @@ impl Plan {
     ) -> Result<Self, TranslateError> {
         options.validate()?;
         let mut segments = Vec::new();
-        let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text)).collect();
+        let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text, &options.glossary)).collect();
         for (text, (content, terms)) in texts.iter().zip(&terms).enumerate() {
             let whole: Vec<Range<usize>> = terms.iter().map(|term| term.range.clone()).collect();
             let mut parts = Vec::new();
@@ -269,13 +269,21 @@ fn within<'a>(terms: &'a [Term], range: &Range<usize>) -> &'a [Term] {
     &terms[start..end.max(start)]
 }
 
-/// What is not the network's to translate.
-fn terms_of(text: &str) -> Vec<Term> {
+/// What is not the network's to translate. A term of the glossary gives way to an address that it is a part of.
+fn terms_of(text: &str, glossary: &Glossary) -> Vec<Term> {
     let atoms = text.match_indices(ATOM).map(|(at, atom)| at..at + atom.len());
-    let mut ranges: Vec<Range<usize>> = kept_ranges(text).into_iter().chain(atoms).collect();
-    ranges.sort_by_key(|range| range.start);
-    ranges.dedup_by(|next, last| next.start < last.end);
-    ranges.into_iter().map(|range| Term { replacement: text[range.clone()].to_owned(), range }).collect()
+    let kept = kept_ranges(text).into_iter().chain(atoms);
+    let mut terms: Vec<Term> = kept.map(|range| Term { replacement: text[range.clone()].to_owned(), range }).collect();
+    let n_kept = terms.len();
+    for term in glossary.find(text) {
+        let overlaps = |kept: &Term| kept.range.start < term.range.end && term.range.start < kept.range.end;
+        if !terms[..n_kept].iter().any(overlaps) {
+            terms.push(term);
+        }
+    }
+    terms.sort_by_key(|term| term.range.start);
+    terms.dedup_by(|next, last| next.range.start < last.range.end);
+    terms
 }
 
 /// The sentences of a text that have something to translate. No term is cut, and pictures at their ends are left out.
@@ -343,7 +351,7 @@ mod tests {
 
     fn plan(texts: &[&str], segments: Vec<Segment>, batch_sentences: usize) -> Plan {
         let batches = batches(&segments, batch_sentences);
-        let terms = texts.iter().map(|text| terms_of(text)).collect();
+        let terms = texts.iter().map(|text| terms_of(text, &Glossary::default())).collect();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
         Plan { options: TranslateOptions::default(), texts, terms, segments, batches }
     }
@@ -375,7 +383,7 @@ mod tests {
     }
 
     fn found(text: &str) -> Vec<&str> {
-        sentences(text, &terms_of(text)).into_iter().map(|range| &text[range]).collect()
+        sentences(text, &terms_of(text, &Glossary::default())).into_iter().map(|range| &text[range]).collect()
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use js_sys::{Function, Map, Promise, Uint8Array};
 use traduko_package::Package;
+use traduko_text::Markup;
 use traduko_translator::{Plan, TranslateOptions, Translator};
 use wasm_bindgen::{JsCast, JsError, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::backend::{self, Active};
-use crate::values::{Options, Translation};
+use crate::values::{Options, Source, Translation};
 
 /// What the timed steps translate: short everyday sentences, as many as share a batch.
 const BENCHMARK_TEXT: &str = "The house is near the river. My sister works in a small shop. We can go there tomorrow. \
@@ -41,18 +42,25 @@ impl Engine {
         backend::NAME.to_owned()
     }
 
-    /// Translates blocks of text; the result is an array of `Translation` (see `web/js/protocol.js`).
+    /// Translates blocks of text, strings or texts with elements; the result is an array of `Translation` (see
+    /// `web/js/protocol.js`).
     ///
     /// `options` is an object or undefined. After each batch `on_progress(done, total)` hears how many sentences are
     /// done; where it returns a promise, that is awaited, which is the moment for [`Self::cancel`] to be called.
     pub async fn translate(
         &self,
-        texts: Vec<String>,
+        texts: JsValue,
         options: JsValue,
         on_progress: Option<Function>,
     ) -> Result<JsValue, JsValue> {
         self.is_cancelled.set(false);
-        let options = Options::from_js(options)?;
+        let mut options = Options::from_js(options)?;
+        let sources: Vec<(String, Markup)> =
+            Source::from_js(texts)?.into_iter().map(Source::take).collect::<Result<_, _>>()?;
+        let (texts, markups): (Vec<String>, Vec<Markup>) = sources.into_iter().unzip();
+        let wants_attention = options.with_attention;
+        // Elements follow their words by what the network looked at.
+        options.with_attention |= markups.iter().any(|markup| !markup.spans().is_empty());
         let plan = self.translator.plan(&texts, &options).map_err(js_error)?;
         let mut batches = Vec::with_capacity(plan.n_batches());
         let mut done = 0;
@@ -64,7 +72,11 @@ impl Engine {
                 return Err(abort_error(done, plan.n_sentences()));
             }
         }
-        let translations = self.translator.finish(&plan, batches).into_iter().map(Translation::from);
+        let translations = self.translator.finish(&plan, batches).into_iter().zip(texts.iter().zip(&markups));
+        let translations = translations.map(|(translation, (text, markup))| {
+            let translation = Translation::new(translation, text, markup);
+            if wants_attention { translation } else { translation.without_attention() }
+        });
         serde_wasm_bindgen::to_value(&translations.collect::<Vec<_>>()).map_err(js_error)
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use traduko_translator::TranslateOptions;
+use traduko_text::{Markup, Placed, Span};
+use traduko_translator::{Glossary, TranslateOptions};
 use wasm_bindgen::{JsError, JsValue};
 
 /// How to translate; what is left out keeps its default.
@@ -14,6 +15,7 @@ pub struct Options {
     length_penalty: f32,
     n_best: usize,
     with_attention: bool,
+    glossary: BTreeMap<String, String>,
     /// `deny_unknown_fields` would see nothing: of a JavaScript object, only the fields of a struct are looked at.
     #[serde(flatten)]
     unknown: BTreeMap<String, IgnoredAny>,
@@ -23,40 +25,123 @@ impl Options {
     /// The options in an object, or the defaults for `undefined`.
     pub fn from_js(options: JsValue) -> Result<TranslateOptions, JsError> {
         if options.is_undefined() {
-            return Ok(Self::default().into());
+            return Self::default().resolve();
         }
         let options: Self =
             serde_wasm_bindgen::from_value(options).map_err(|error| JsError::new(&format!("options: {error}")))?;
         match options.unknown.keys().next() {
-            None => Ok(options.into()),
+            None => options.resolve(),
             Some(key) => Err(JsError::new(&format!(
-                "options: unknown key {key} (expected beam, length_penalty, n_best, with_attention)"
+                "options: unknown key {key} (expected beam, length_penalty, n_best, with_attention, glossary)"
             ))),
         }
+    }
+
+    fn resolve(self) -> Result<TranslateOptions, JsError> {
+        let Self { beam, length_penalty, n_best, with_attention, glossary, unknown: _ } = self;
+        let glossary = Glossary::new(glossary)?;
+        Ok(TranslateOptions {
+            beam,
+            length_penalty,
+            n_best,
+            with_attention,
+            batch_sentences: BATCH_SENTENCES,
+            glossary,
+        })
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
         let TranslateOptions { beam, length_penalty, n_best, with_attention, .. } = TranslateOptions::default();
-        Self { beam, length_penalty, n_best, with_attention, unknown: BTreeMap::new() }
+        let (glossary, unknown) = (BTreeMap::new(), BTreeMap::new());
+        Self { beam, length_penalty, n_best, with_attention, glossary, unknown }
     }
 }
 
 /// Sentences translated between two looks at the mailbox: few, so that a page that types on is soon heard.
 const BATCH_SENTENCES: usize = 8;
 
-impl From<Options> for TranslateOptions {
-    fn from(options: Options) -> Self {
-        let Options { beam, length_penalty, n_best, with_attention, unknown: _ } = options;
-        Self { beam, length_penalty, n_best, with_attention, batch_sentences: BATCH_SENTENCES }
+/// A text to translate, with the elements inside it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    /// A text alone.
+    Plain(String),
+    /// A text with elements.
+    Marked {
+        /// The text.
+        text: String,
+        /// The elements in the order in which they begin, an outer one before what it holds.
+        spans: Vec<SourceSpan>,
+    },
+}
+
+/// An element of a text; positions count UTF-16 units, as JavaScript does.
+#[derive(Deserialize)]
+pub struct SourceSpan {
+    start: usize,
+    end: usize,
+    /// The number of the element around it.
+    parent: Option<usize>,
+}
+
+impl Source {
+    /// The sources in an array.
+    pub fn from_js(sources: JsValue) -> Result<Vec<Self>, JsError> {
+        serde_wasm_bindgen::from_value(sources).map_err(|error| {
+            JsError::new(&format!("texts: {error} (expected an array of strings or of {{ text, spans }})"))
+        })
     }
+
+    /// Its text and its elements.
+    pub fn take(self) -> Result<(String, Markup), JsError> {
+        let (text, spans) = match self {
+            Self::Plain(text) => (text, Vec::new()),
+            Self::Marked { text, spans } => (text, spans),
+        };
+        if spans.is_empty() {
+            return Ok((text, Markup::default()));
+        }
+        let bytes = byte_positions(&text);
+        // What lies beyond the text stays there, and is named by the markup's own check.
+        let byte = |position: usize| bytes.get(position).copied().unwrap_or(usize::MAX);
+        let spans = spans.iter().map(|span| Span { range: byte(span.start)..byte(span.end), parent: span.parent });
+        let markup = Markup::new(&text, spans.collect())?;
+        Ok((text, markup))
+    }
+}
+
+/// The byte at which each UTF-16 unit of a text lies, and its length; the second half of a pair is in its character.
+fn byte_positions(text: &str) -> Vec<usize> {
+    let units = text.char_indices().flat_map(|(at, character)| (0..character.len_utf16()).map(move |unit| at + unit));
+    units.chain([text.len()]).collect()
+}
+
+/// An element of a translation, in UTF-16 units.
+#[derive(Serialize)]
+struct TargetSpan {
+    span: usize,
+    start: usize,
+    end: usize,
+}
+
+fn target_spans(text: &str, placed: Vec<Placed>) -> Vec<TargetSpan> {
+    if placed.is_empty() {
+        return Vec::new();
+    }
+    let bytes = byte_positions(text);
+    let unit = |byte: usize| bytes.partition_point(|&at| at < byte);
+    let target = |Placed { span, range }| TargetSpan { span, start: unit(range.start), end: unit(range.end) };
+    placed.into_iter().map(target).collect()
 }
 
 /// A translated text.
 #[derive(Serialize)]
 pub struct Translation {
     text: String,
+    /// Where the elements went, in the order of the translation, an outer one before what it holds.
+    spans: Vec<TargetSpan>,
     sentences: Vec<Sentence>,
 }
 
@@ -76,10 +161,22 @@ struct Alternative {
     score: f32,
 }
 
-impl From<traduko_translator::Translation> for Translation {
-    fn from(translation: traduko_translator::Translation) -> Self {
+impl Translation {
+    /// What JavaScript hears of a translation of `source`, whose elements are `markup`.
+    pub fn new(translation: traduko_translator::Translation, source: &str, markup: &Markup) -> Self {
+        let placed = match markup.spans() {
+            [] => Vec::new(),
+            _ => translation.projection(source).place(markup),
+        };
+        let spans = target_spans(&translation.text, placed);
         let sentences = translation.sentences.into_iter().map(Sentence::from).collect();
-        Self { text: translation.text, sentences }
+        Self { text: translation.text, spans, sentences }
+    }
+
+    /// The same with no attention, which is much to hand over.
+    pub fn without_attention(mut self) -> Self {
+        self.sentences.iter_mut().for_each(|sentence| sentence.attention.clear());
+        self
     }
 }
 

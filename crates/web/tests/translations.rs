@@ -34,7 +34,15 @@ const NEAR_TIE: f32 = 1e-3;
 #[derive(Deserialize)]
 struct Translation {
     text: String,
+    spans: Vec<Span>,
     sentences: Vec<Sentence>,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    span: usize,
+    start: usize,
+    end: usize,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +84,10 @@ fn options(json: &str) -> JsValue {
     js_sys::JSON::parse(json).expect("the options are JSON")
 }
 
+fn strings(texts: &[String]) -> JsValue {
+    texts.iter().map(JsValue::from).collect::<js_sys::Array>().into()
+}
+
 fn message(error: JsValue) -> String {
     error.dyn_into::<Error>().expect("what is thrown is an Error").message().into()
 }
@@ -91,7 +103,7 @@ async fn the_numbers_are_right() {
 async fn says_what_the_native_binary_says() {
     let engine = load().await;
     let sources = sentences(SENTENCES_COMPARED);
-    let found = engine.translate(sources.clone(), options(r#"{"with_attention": true}"#), None).await;
+    let found = engine.translate(strings(&sources), options(r#"{"with_attention": true}"#), None).await;
     let found: Vec<Translation> = serde_wasm_bindgen::from_value(found.expect("translates")).expect("has the shape");
     assert_eq!(found.len(), sources.len());
 
@@ -132,12 +144,12 @@ async fn reports_progress_and_stops_when_told() {
     let on_progress: Function = on_progress.into_js_value().unchecked_into();
     // Of different lengths, so that they cannot share one batch.
     let texts = vec!["Yes.".to_owned(), SENTENCES.lines().take(3).collect::<Vec<_>>().join(", ")];
-    let error = engine.translate(texts.clone(), options(r#"{"beam": 1}"#), Some(on_progress)).await;
+    let error = engine.translate(strings(&texts), options(r#"{"beam": 1}"#), Some(on_progress)).await;
     let error: Error = error.expect_err("it was cancelled").dyn_into().expect("an Error");
     assert_eq!(error.name(), "AbortError");
     assert_eq!(*second.borrow(), [(1, 2)]);
 
-    let again = engine.translate(texts, options(r#"{"beam": 1}"#), None).await;
+    let again = engine.translate(strings(&texts), options(r#"{"beam": 1}"#), None).await;
     assert!(again.is_ok(), "a cancelled engine serves the next request");
 }
 
@@ -158,10 +170,49 @@ async fn names_what_is_wrong() {
 
     let engine = load().await;
     for (json, named) in [(r#"{"beams": 3}"#, "beams"), (r#"{"beam": 0}"#, "beam")] {
-        let error = engine.translate(sentences(1), options(json), None).await.expect_err("a wrong option is refused");
+        let error =
+            engine.translate(strings(&sentences(1)), options(json), None).await.expect_err("a wrong option is refused");
         let message = message(error);
         assert!(message.contains(named), "{message}");
     }
+    let cases = [
+        (r#"{"text": "a"}"#, "array"),
+        (r#"[{"text": "a", "spans": [{"start": 0, "end": 2}]}]"#, "leaves the text"),
+        (r#"[{"text": "\ud83c\udf89", "spans": [{"start": 1, "end": 2}]}]"#, "cuts a character"),
+        (r#"[{"text": "a", "spans": [{"start": 0, "end": 1, "parent": 0}]}]"#, "before its parent"),
+    ];
+    for (json, named) in cases {
+        let error =
+            engine.translate(options(json), JsValue::UNDEFINED, None).await.expect_err("a wrong text is refused");
+        let message = message(error);
+        assert!(message.contains(named), "{message}");
+    }
+}
+
+/// Positions count as JavaScript does: the picture before the text is two units.
+#[wasm_bindgen_test]
+async fn elements_and_terms_come_through() {
+    let engine = load().await;
+    let text = "\u{1f389} The red house is near the river. See config.toml.";
+    let at = |part: &str| text[..text.find(part).expect("a part")].encode_utf16().count();
+    let span = |part: &str| format!(r#"{{"start": {}, "end": {}}}"#, at(part), at(part) + part.encode_utf16().count());
+    let (red, river, file) = (span("red"), span("the river"), span("config.toml"));
+    let texts = options(&format!(r#"["Yes.", {{"text": "{text}", "spans": [{red}, {river}, {file}]}}]"#));
+    let found = engine.translate(texts, options(r#"{"glossary": {"river": "Seine"}}"#), None).await;
+    let found: Vec<Translation> = serde_wasm_bindgen::from_value(found.expect("translates")).expect("has the shape");
+    assert!(found[0].spans.is_empty());
+    let Translation { text, spans, sentences } = &found[1];
+    console_log!("{text}");
+    assert!(sentences.iter().all(|sentence| sentence.attention.is_empty()), "nobody asked for attention");
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let inside: Vec<(usize, String)> =
+        spans.iter().map(|span| (span.span, String::from_utf16_lossy(&units[span.start..span.end]))).collect();
+    let of = |number: usize| &inside.iter().find(|(span, _)| *span == number).expect("every element once").1;
+    assert_eq!(inside.len(), 3);
+    assert_eq!(of(0), "rouge", "{text}");
+    assert!(of(1).ends_with("Seine"), "{text}");
+    assert_eq!(of(2), "config.toml", "{text}");
+    assert!(text.starts_with("\u{1f389} "), "{text}");
 }
 
 #[wasm_bindgen_test]

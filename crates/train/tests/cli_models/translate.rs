@@ -51,6 +51,24 @@ fn n_best_lists_are_numbered_and_sorted() {
 }
 
 #[test]
+fn a_glossary_is_obeyed_and_its_faults_are_named() {
+    let workplace = Workplace::new();
+    let translate = ["translate", "--model", "package", "--glossary", "terms.json"];
+    std::fs::write(workplace.path("terms.json"), r#"{"horses": "Rosinantes", "the second": "X"}"#).unwrap();
+    let outcome = workplace.run_on(&translate, INPUT.as_bytes());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert!(lines[0].contains("Rosinantes") && lines[2].contains('X'), "{lines:?}");
+    let plain = workplace.run_on(&["translate", "--model", "package"], INPUT.as_bytes());
+    let same = lines.iter().zip(plain.stdout.lines()).map(|(with, without)| *with == without);
+    assert_eq!(same.collect::<Vec<_>>(), [false, true, false, true, true, true]);
+    for (json, named) in [("{\"a\": 1}", "terms.json"), ("{\"\": \"b\"}", "is empty")] {
+        std::fs::write(workplace.path("terms.json"), json).unwrap();
+        assert_fails(&workplace.run_on(&translate, b"a"), &[named]);
+    }
+}
+
+#[test]
 fn alignments_are_pairs_of_word_positions() {
     let workplace = Workplace::new();
     let outcome = workplace.run_on(&["translate", "--model", "run", "--alignment"], INPUT.as_bytes());
