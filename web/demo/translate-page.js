@@ -57,13 +57,14 @@ async function translatePage() {
     client ??= openClient();
     showProgress("Starting…", 0, 1);
     await client.start();
-    const units = page.open(SOURCE);
-    for (let done = 0; done < units.length; done += TEXTS_PER_CALL) {
-      showProgress("Translating…", done, units.length);
-      const batch = units.slice(done, done + TEXTS_PER_CALL);
-      const translations = await client.translate(batch.map((unit) => unit.text), { signal: mine.signal });
+    const blocks = page.open(SOURCE);
+    for (let done = 0; done < blocks.length; done += TEXTS_PER_CALL) {
+      showProgress("Translating…", done, blocks.length);
+      const batch = blocks.slice(done, done + TEXTS_PER_CALL);
+      const texts = batch.map(({ text, spans }) => ({ text, spans }));
+      const translations = await client.translate(texts, { signal: mine.signal });
       if (mine.signal.aborted) return;
-      batch.forEach((unit, index) => page.write(unit, translations[index].text, TARGET));
+      batch.forEach((block, index) => page.write(block, translations[index], TARGET));
     }
     if (mine.signal.aborted) return;
     root.dataset.translation = "translated";

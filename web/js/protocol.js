@@ -12,14 +12,24 @@
  * @property {number[][]} attention [target][source]; empty unless asked for
  * @property {{ text: string, score: number }[]} alternatives
  *
+ * @typedef {object} SourceSpan an element in a text; positions count UTF-16 units
+ * @property {number} start
+ * @property {number} end
+ * @property {number} [parent] the number of the span around it
+ *
+ * @typedef {string | { text: string, spans: SourceSpan[] }} Source spans in the order in which they begin, an outer one
+ *   before what it holds
+ *
  * @typedef {object} Translation
  * @property {string} text
+ * @property {{ span: number, start: number, end: number }[]} spans every one of the source, in the order of `text`
  * @property {SentenceTranslation[]} sentences
  *
  * @typedef {object} TranslateOptions
  * @property {number} [beam]
  * @property {number} [n_best]
  * @property {boolean} [with_attention]
+ * @property {Record<string, string>} [glossary] terms and their translations
  *
  * @typedef {object} DownloadProgress
  * @property {"download"} stage
@@ -49,7 +59,7 @@
  *
  * @typedef {object} TranslateRequest
  * @property {"translate"} type
- * @property {string[]} texts
+ * @property {Source[]} texts
  * @property {TranslateOptions} options
  *
  * @typedef {object} BenchmarkRequest

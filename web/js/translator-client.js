@@ -15,6 +15,7 @@ import { EngineDied, WorkerPort } from "./worker-port.js";
 /** @typedef {import("./protocol.js").Loaded} Loaded */
 /** @typedef {import("./protocol.js").Progress} Progress */
 /** @typedef {import("./protocol.js").DownloadProgress} DownloadProgress */
+/** @typedef {import("./protocol.js").Source} Source */
 /** @typedef {import("./protocol.js").Translation} Translation */
 /** @typedef {import("./protocol.js").TranslateOptions} TranslateOptions */
 
@@ -57,7 +58,7 @@ export class TranslatorClient {
   }
 
   /**
-   * @param {string[]} texts blocks of text, each of any number of sentences
+   * @param {Source[]} texts blocks of text, each of any number of sentences
    * @param {TranslateOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
    * @returns {Promise<Translation[]>}
    */

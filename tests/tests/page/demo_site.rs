@@ -8,20 +8,25 @@ use crate::visitor::{press_translate, wait_for_button, wait_until_translated};
 
 const PAGES: [&str; 4] = ["demo/", "demo/guide.html", "demo/prices.html", "demo/about.html"];
 
-/// Keeps the page's elements outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced, and
-/// among them the blocks of prose that are the translator's to change.
+/// Keeps the page's elements outside the button's bar, so that [`SAME_ELEMENTS`] can tell whether one was replaced or went to
+/// another parent, and among them the blocks of prose that are the translator's to change.
 const KEEP_ELEMENTS: &str = "const bar = document.querySelector('.translate-bar');
     const prose = ':is(h1, h2, p, li, dt, dd, td, th, figcaption, caption)';
     window.elementsNow = () => [...document.querySelectorAll('head *, body, body *')].filter((element) => !bar.contains(element));
     window.elementsBefore = window.elementsNow();
+    window.parentsBefore = window.elementsBefore.map((element) => element.parentNode);
     window.blocks = [...document.querySelectorAll(`main ${prose}`)]
         .filter((block) => !block.closest('[translate=no], body [lang=fr]') && /[a-z]{3}/i.test(block.textContent));";
-const SAME_ELEMENTS: &str = "const [before, now] = [window.elementsBefore, window.elementsNow()];
-    return before.length > 0 && before.length === now.length && before.every((element, index) => element === now[index])";
-const ATTRIBUTES: &str = "return window.elementsNow()
+const SAME_ELEMENTS: &str = "const [before, now] = [window.elementsBefore, new Set(window.elementsNow())];
+    return before.length > 0 && before.length === now.size
+        && before.every((element, index) => now.has(element) && element.parentNode === window.parentsBefore[index])";
+const SAME_ORDER: &str = "const [before, now] = [window.elementsBefore, window.elementsNow()];
+    return before.length === now.length && before.every((element, index) => element === now[index])";
+const ATTRIBUTES: &str = "return window.elementsBefore
     .map((element) => element.tagName + [...element.attributes].map(({ name, value }) => ` ${name}=${value}`).join(''))";
-/// Code, and what the page marks as not to be translated.
-const LEFT_ALONE: &str = "return [...document.querySelectorAll('body :is(code, pre, kbd, [translate=no], [lang=fr])')]
+/// Code, and what the page marks as not to be translated, in the order of the original.
+const LEFT_ALONE: &str = "return window.elementsBefore
+    .filter((element) => element.matches('body :is(code, pre, kbd, [translate=no], [lang=fr])'))
     .filter((element) => !element.classList.contains('translate-bar')).map((element) => element.textContent)";
 /// Every Text node outside the bar.
 const TEXTS: &str = "const bar = document.querySelector('.translate-bar');
@@ -52,7 +57,11 @@ async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
         let blocks = strings(&browser, BLOCKS).await?;
 
         press_translate(&mut browser).await?;
-        assert_eq!(browser.script(SAME_ELEMENTS).await?, Value::Bool(true), "{page}: an element came, went or moved");
+        assert_eq!(
+            browser.script(SAME_ELEMENTS).await?,
+            Value::Bool(true),
+            "{page}: an element came, went or left home"
+        );
         assert_eq!(strings(&browser, ATTRIBUTES).await?, attributes, "{page}");
         assert_eq!(strings(&browser, LEFT_ALONE).await?, left_alone, "{page}");
         assert_eq!(browser.script("return document.documentElement.lang").await?, "fr");
@@ -66,6 +75,11 @@ async fn the_button_changes_the_words_and_nothing_else() -> Result<()> {
         browser.element("translate-page").await?.click().await?;
         browser.wait(10, "return document.documentElement.dataset.translation === 'original'").await?;
         assert_eq!(strings(&browser, TEXTS).await?, texts, "{page}: the original did not come back");
+        assert_eq!(
+            browser.script(SAME_ORDER).await?,
+            Value::Bool(true),
+            "{page}: an element did not go back to its place"
+        );
         assert_eq!(browser.script("return document.documentElement.lang").await?, "en");
     }
     browser.finish().await

@@ -1,5 +1,6 @@
 //! What a visitor does, in a real browser, with the model that ships.
 
+mod blocks;
 mod demo_site;
 mod engines;
 mod layout;
