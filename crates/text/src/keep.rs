@@ -45,11 +45,10 @@ pub fn kept_ranges(text: &str) -> Vec<Range<usize>> {
     kept
 }
 
-fn links(text: &str) -> impl Iterator<Item = Range<usize>> {
+fn links(text: &str) -> Vec<Range<usize>> {
     let mut finder = LinkFinder::new();
     finder.kinds(&[LinkKind::Url, LinkKind::Email]);
-    let found: Vec<_> = finder.links(text).map(|link| link.start()..link.end()).collect();
-    found.into_iter()
+    finder.links(text).map(|link| link.start()..link.end()).collect()
 }
 
 /// `{name}`, `{{ name }}`, `${name}`: braces around one word at most, on one line.

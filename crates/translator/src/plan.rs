@@ -112,7 +112,7 @@ impl Plan {
     pub(crate) fn join(&self, segment: &Segment, parts: Vec<(Segment, Finished)>) -> Finished {
         let mut joined = Joined::new(segment.range.start);
         let (content, terms) = (&self.texts[segment.text], &self.terms[segment.text]);
-        let mut sentence = SentenceTranslation { score: 0.0, ..SentenceTranslation::default() };
+        let mut sentence = SentenceTranslation::default();
         let n_parts = parts.len().max(1) as f32;
         let n_source: usize = parts.iter().map(|(part, _)| part.pieces.len()).sum();
         for (part, finished) in parts {

@@ -144,12 +144,13 @@ impl<B: Kernels> Translator<B> {
     ) -> Result<Option<Finished>, TranslateError> {
         let mut chosen: Option<Finished> = None;
         for Hypothesis { tokens, score, mut attention } in hypotheses {
+            if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= n_best) {
+                break;
+            }
             let (text, offsets) = self.decode(&tokens)?;
             let Some(unmasked) = segment.masked.unmask(&text) else { continue };
             if let Some(chosen) = &mut chosen {
-                if chosen.sentence.alternatives.len() + 1 < n_best {
-                    chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
-                }
+                chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
                 continue;
             }
             // The end marks have a row and a column, but no piece to show.
