@@ -8,14 +8,12 @@
 
 import { getElement } from "./dom.js";
 import { drawHeatMap } from "./heat-map.js";
-import { keepOffline } from "./offline.js";
-import { TranslatorClient, label } from "./translator-client.js";
+import { TranslatorClient, keepOffline, label } from "../traduko/traduko.js";
 
-/** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
-/** @typedef {import("./protocol.js").SentenceTranslation} SentenceTranslation */
-/** @typedef {import("./translator-client.js").EngineReport} EngineReport */
+/** @typedef {import("../traduko/protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("../traduko/protocol.js").SentenceTranslation} SentenceTranslation */
+/** @typedef {import("../traduko/translator-client.js").EngineReport} EngineReport */
 
-const MODEL_URL = new URL("../models/en-fr/", import.meta.url);
 /** How long the keyboard rests before a translation starts. */
 const DEBOUNCE_MS = 200;
 
@@ -57,7 +55,8 @@ async function start() {
   showError(null);
   engineLine.textContent = "Starting the engine…";
   const starting = new TranslatorClient({
-    modelUrl: MODEL_URL,
+    source: "en",
+    target: "fr",
     engine: askedEngine(),
     onEngine: showEngine,
     onDownload: showDownload,
@@ -133,10 +132,19 @@ function showEngine(report) {
   engineLine.textContent = `Runs on ${label(report.name)} because ${report.reason}.`;
   if (!report.isFinal) return;
   root.dataset.engine = report.name;
-  void keepOffline(report.assets);
+  void markOffline();
 }
 
-/** @param {import("./protocol.js").DownloadProgress} progress */
+async function markOffline() {
+  try {
+    await keepOffline(new URL("../traduko-sw.js", import.meta.url));
+    root.dataset.offline = "ready";
+  } catch (error) {
+    console.warn("this site will not work offline:", error);
+  }
+}
+
+/** @param {import("../traduko/protocol.js").DownloadProgress} progress */
 function showDownload({ loaded, total, cached }) {
   modelDownload.hidden = cached || loaded === total;
   modelProgress.max = total;

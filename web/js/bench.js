@@ -4,7 +4,7 @@
  * CPU time offers it as `window.cpuSeconds`, since wall time on a shared machine says little.
  */
 import { getElement } from "./dom.js";
-import { WorkerPort } from "./worker-port.js";
+import { CATALOG, WorkerPort } from "../traduko/traduko.js";
 
 /** @typedef {{ wall_s: number[], cpu_s: number[], wps_wall_best: number, wps_cpu_median: number }} Timing */
 
@@ -29,9 +29,9 @@ async function bench() {
   const reps = Number(parameters.get("reps") ?? 3);
 
   const started = performance.now();
-  const port = new WorkerPort(new URL("../worker.js", import.meta.url));
-  const modelUrl = new URL("../models/en-fr/", import.meta.url).href;
-  await port.call({ type: "load", engine, modelUrl, forced: true });
+  const port = new WorkerPort();
+  const [{ source, target }] = CATALOG.models;
+  await port.call({ type: "load", engine, source, target, forced: true });
   /** @param {string[]} texts */
   const translate = (texts) => port.call({ type: "translate", texts, options });
   const [first] = await translate(lines.slice(0, 1));

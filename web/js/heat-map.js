@@ -4,7 +4,7 @@
  * A table rather than a drawing, so that a screen reader can walk it.
  */
 
-/** @typedef {import("./protocol.js").SentenceTranslation} SentenceTranslation */
+/** @typedef {import("../traduko/protocol.js").SentenceTranslation} SentenceTranslation */
 
 /** From this weight on, a cell is dark enough to need the light ink. */
 const STRONG = 0.55;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use traduko_text::Kept;
+use traduko_text::{Kept, to_sentence_case};
 
 /// The letters, those that are no words first.
 const LETTERS: [char; 7] = ['X', 'Z', 'W', 'K', 'V', 'Q', 'Y'];
@@ -52,6 +52,25 @@ impl Masked {
         }
         masked.push_str(&text[at..range.end]);
         Some(Self { text: masked, masks, range })
+    }
+
+    /// Writes a sentence in capitals in small letters, but for its beginning and the letters of its terms. Tells whether it
+    /// did: where a letter is longer in capitals, it does not.
+    pub fn make_small(&mut self) -> bool {
+        let mut small = to_sentence_case(&self.text);
+        let is_same_length = small.len() == self.text.len()
+            && self
+                .text
+                .char_indices()
+                .all(|(at, letter)| small[at..].chars().next().is_some_and(|c| c.len_utf8() == letter.len_utf8()));
+        if !is_same_length {
+            return false;
+        }
+        for Mask { letter, masked, .. } in &self.masks {
+            small.replace_range(masked.clone(), letter.encode_utf8(&mut [0; 4]));
+        }
+        self.text = small;
+        true
     }
 
     /// How many terms there are.
@@ -118,6 +137,19 @@ pub(crate) struct Unmasked {
 }
 
 impl Unmasked {
+    /// Writes everything but the terms in capitals, except letters that are longer so.
+    pub fn make_capital(&mut self) {
+        let is_kept = |at: usize| self.kept.iter().any(|kept| kept.target.contains(&at));
+        let capital = |(at, letter): (usize, char)| {
+            let mut upper = letter.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(one), None) if one.len_utf8() == letter.len_utf8() && !is_kept(at) => one,
+                _ => letter,
+            }
+        };
+        self.text = self.text.char_indices().map(capital).collect();
+    }
+
     /// Where a position of the masked translation is now; one inside a letter is at its term's beginning.
     pub fn position(&self, masked: usize) -> usize {
         let shift = self.shifts.iter().rev().find(|(before, _)| *before <= masked);
@@ -162,6 +194,16 @@ mod tests {
         for bad in ["Dans Z.", "Dans Z, X X.", "Dans Z, Xa.", "Dans Z, 1X."] {
             assert!(found.unmask(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn capitals_there_and_back() {
+        let mut found = masked(" RUN build NOW, JOHN!", &[("build", "build")]).expect("letters enough");
+        assert!(found.make_small());
+        assert_eq!(found.text, "Run X now, john!");
+        let mut unmasked = found.unmask("Lance\u{df} X, été!").expect("it is there");
+        unmasked.make_capital();
+        assert_eq!(unmasked.text, "LANCE\u{df} build, ÉTÉ!");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use traduko_text::{Encoding, Kept, Normalized, SubwordTokenizer, kept_ranges, split_sentences};
+use traduko_text::{Encoding, Kept, Normalized, SubwordTokenizer, is_all_caps, kept_ranges, split_sentences};
 
 use crate::mask::{Masked, Term};
+use crate::numbers::numbers;
 use crate::split::{split_to_fit, trimmed};
 use crate::{ATOM, Glossary, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
@@ -22,6 +23,8 @@ pub(crate) struct Segment {
     /// Its bytes in that text, without white space around it.
     range: Range<usize>,
     pub masked: Masked,
+    /// Whether it was in capitals, and is in small letters now.
+    pub is_shouted: bool,
     pub ids: Vec<u32>,
     pub pieces: Vec<String>,
     /// For each piece its bytes in the text.
@@ -36,11 +39,12 @@ impl Segment {
         range: Range<usize>,
         terms: &[Term],
     ) -> Result<Option<Self>, TranslateError> {
-        let Some(masked) = Masked::new(content, range.clone(), within(terms, &range)) else { return Ok(None) };
+        let Some(mut masked) = Masked::new(content, range.clone(), within(terms, &range)) else { return Ok(None) };
+        let is_shouted = is_all_caps(&content[range.clone()]) && masked.make_small();
         let Encoding { ids, pieces, offsets } = tokenizer.encode(&masked.text)?;
         let normalized = Normalized::new(&masked.text);
         let origins = offsets.into_iter().map(|offset| masked.origin(normalized.origin(offset))).collect();
-        Ok(Some(Self { text, range, masked, ids, pieces, origins }))
+        Ok(Some(Self { text, range, masked, is_shouted, ids, pieces, origins }))
     }
 }
 
@@ -88,14 +92,43 @@ impl Plan {
         Ok(Self { options: options.clone(), texts: texts.to_vec(), terms, segments, batches })
     }
 
-    /// A segment cut at its terms: what is left of it, each without terms.
+    /// A segment's own part of its text.
+    pub(crate) fn source(&self, segment: &Segment) -> &str {
+        &self.texts[segment.text][segment.range.clone()]
+    }
+
+    /// A segment's terms, its numbers among them.
+    pub(crate) fn terms_and_numbers(&self, segment: &Segment) -> Vec<Term> {
+        let mut terms = within(&self.terms[segment.text], &segment.range).to_vec();
+        let content = self.source(segment);
+        for number in numbers(content) {
+            let (replacement, range) = (content[number.clone()].to_owned(), shifted(number, segment.range.start));
+            if !terms.iter().any(|term| term.range.start < range.end && range.start < term.range.end) {
+                terms.push(Term { range, replacement });
+            }
+        }
+        terms.sort_by_key(|term| term.range.start);
+        terms
+    }
+
+    /// The same segment with other terms; `None` where they are too many.
+    pub(crate) fn with_terms(
+        &self,
+        tokenizer: &SubwordTokenizer,
+        segment: &Segment,
+        terms: &[Term],
+    ) -> Result<Option<Segment>, TranslateError> {
+        Segment::new(tokenizer, (segment.text, &self.texts[segment.text]), segment.range.clone(), terms)
+    }
+
+    /// A segment cut at `terms`: what is left of it, each without terms.
     pub(crate) fn parts(
         &self,
         tokenizer: &SubwordTokenizer,
         segment: &Segment,
+        terms: &[Term],
     ) -> Result<Vec<Segment>, TranslateError> {
         let content = &self.texts[segment.text];
-        let terms = within(&self.terms[segment.text], &segment.range);
         let starts = std::iter::once(segment.range.start).chain(terms.iter().map(|term| term.range.end));
         let ends = terms.iter().map(|term| term.range.start).chain([segment.range.end]);
         let mut parts = Vec::new();
@@ -109,9 +142,9 @@ impl Plan {
     }
 
     /// The translations of a segment's parts as one.
-    pub(crate) fn join(&self, segment: &Segment, parts: Vec<(Segment, Finished)>) -> Finished {
+    pub(crate) fn join(&self, segment: &Segment, terms: &[Term], parts: Vec<(Segment, Finished)>) -> Finished {
         let mut joined = Joined::new(segment.range.start);
-        let (content, terms) = (&self.texts[segment.text], &self.terms[segment.text]);
+        let content = &self.texts[segment.text];
         let mut sentence = SentenceTranslation::default();
         let n_parts = parts.len().max(1) as f32;
         let n_source: usize = parts.iter().map(|(part, _)| part.pieces.len()).sum();
@@ -151,6 +184,16 @@ impl Plan {
     /// How many sentences there are.
     pub fn n_sentences(&self) -> usize {
         self.segments.len()
+    }
+
+    /// How many subwords the network reads.
+    pub fn n_subwords(&self) -> usize {
+        self.segments.iter().map(|segment| segment.ids.len()).sum()
+    }
+
+    /// Where the sentences begin, in bytes of the text each belongs to.
+    pub fn sentence_starts(&self) -> impl Iterator<Item = usize> {
+        self.segments.iter().map(|segment| segment.range.start)
     }
 
     /// How many sentences one batch has.
@@ -346,7 +389,7 @@ mod tests {
     fn segment(text: usize, content: &str, range: Range<usize>, n_ids: usize) -> Segment {
         let masked = Masked::new(content, range.clone(), &[]).expect("no terms");
         let (pieces, origins) = (vec!["a".to_owned(); n_ids], vec![range.clone(); n_ids]);
-        Segment { text, range, masked, ids: vec![4; n_ids], pieces, origins }
+        Segment { text, range, masked, is_shouted: false, ids: vec![4; n_ids], pieces, origins }
     }
 
     fn plan(texts: &[&str], segments: Vec<Segment>, batch_sentences: usize) -> Plan {

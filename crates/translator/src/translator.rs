@@ -1,5 +1,6 @@
 //! Network and tokenizer together.
 
+use std::mem::take;
 use std::ops::Range;
 
 use traduko_kernels::Kernels;
@@ -7,6 +8,8 @@ use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search
 use traduko_package::Package;
 use traduko_text::SubwordTokenizer;
 
+use crate::loops::without_loops;
+use crate::numbers::{has_numbers, numbers};
 use crate::plan::{Finished, Segment};
 use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
@@ -88,23 +91,38 @@ impl<B: Kernels> Translator<B> {
         for ((index, segment), found) in segments.into_iter().zip(searched) {
             let found = match found {
                 Some(found) => found,
-                // The network lost a term: what is around the terms, each for itself.
-                None => {
-                    let parts = plan.parts(&self.tokenizer, segment)?;
-                    let mut translated = Vec::with_capacity(parts.len());
-                    for part in parts {
-                        let found = self.search(&[&part], plan, plan.max_length(batch)).await?;
-                        translated.extend(found.into_iter().flatten().map(|found| (part.clone(), found)));
-                    }
-                    plan.join(segment, translated)
-                }
+                None => self.search_again(segment, plan, plan.max_length(batch)).await?,
             };
             finished.push((index, found));
         }
         Ok(FinishedBatch(finished))
     }
 
-    /// Translations of segments; none where every hypothesis lost a term.
+    /// A segment of which the network lost a term or a number. With the numbers as terms it may do better; else what is
+    /// around the terms is translated, each for itself.
+    async fn search_again(
+        &self,
+        segment: &Segment,
+        plan: &Plan,
+        max_length: usize,
+    ) -> Result<Finished, TranslateError> {
+        let terms = plan.terms_and_numbers(segment);
+        if terms.len() > segment.masked.n_terms() {
+            let again = plan.with_terms(&self.tokenizer, segment, &terms)?;
+            let again: Vec<&Segment> = again.iter().collect();
+            if let Some(Some(found)) = self.search(&again, plan, max_length).await?.pop() {
+                return Ok(found);
+            }
+        }
+        let mut translated = Vec::new();
+        for part in plan.parts(&self.tokenizer, segment, &terms)? {
+            let found = self.search(&[&part], plan, max_length).await?;
+            translated.extend(found.into_iter().flatten().map(|found| (part.clone(), found)));
+        }
+        Ok(plan.join(segment, &terms, translated))
+    }
+
+    /// Translations of segments; none where every hypothesis lost a term or a number.
     async fn search(
         &self,
         segments: &[&Segment],
@@ -115,12 +133,13 @@ impl<B: Kernels> Translator<B> {
             return Ok(Vec::new());
         }
         let sources: Vec<Vec<u32>> = segments.iter().map(|segment| segment.ids.clone()).collect();
-        let has_terms = segments.iter().any(|segment| segment.masked.n_terms() > 0);
+        let has_terms =
+            segments.iter().any(|segment| segment.masked.n_terms() > 0 || !numbers(&segment.masked.text).is_empty());
         let options = SearchOptions {
             beam: plan.options.beam,
             max_length,
             length_penalty: plan.options.length_penalty,
-            // Where the best lost a term, another may have it.
+            // Where the best lost a term or a number, another may have it.
             n_best: if has_terms { plan.options.beam } else { plan.options.n_best },
             with_attention: plan.options.with_attention,
             is_exhaustive: false,
@@ -135,7 +154,7 @@ impl<B: Kernels> Translator<B> {
         plan.assemble(batches.into_iter().flat_map(|batch| batch.0))
     }
 
-    /// The best hypothesis that has all terms, with the next best ones, `n_best` in all; `None` where there is none.
+    /// The best hypothesis that has all terms and numbers, with the next best ones, `n_best` in all; `None` where there is none.
     fn sentence(
         &self,
         segment: &Segment,
@@ -143,18 +162,28 @@ impl<B: Kernels> Translator<B> {
         n_best: usize,
     ) -> Result<Option<Finished>, TranslateError> {
         let mut chosen: Option<Finished> = None;
-        for Hypothesis { tokens, score, mut attention } in hypotheses {
+        for Hypothesis { tokens, score, attention: mut rows } in hypotheses {
+            let kept = without_loops(&tokens, &segment.ids, |token| self.has_letters(token));
+            let tokens: Vec<u32> = kept.iter().map(|&at| tokens[at]).collect();
             if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= n_best) {
                 break;
             }
             let (text, offsets) = self.decode(&tokens)?;
-            let Some(unmasked) = segment.masked.unmask(&text) else { continue };
+            let Some(mut unmasked) = segment.masked.unmask(&text) else { continue };
+            if !has_numbers(&segment.masked.text, &text) {
+                continue;
+            }
+            if segment.is_shouted {
+                unmasked.make_capital();
+            }
             if let Some(chosen) = &mut chosen {
                 chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
                 continue;
             }
             // The end marks have a row and a column, but no piece to show.
-            attention.truncate(tokens.len());
+            let n_rows = rows.len();
+            let with_row = kept.iter().filter(|&&at| at < n_rows);
+            let mut attention: Vec<Vec<f32>> = with_row.map(|&at| take(&mut rows[at])).collect();
             for row in &mut attention {
                 row.truncate(segment.pieces.len());
             }
@@ -171,6 +200,10 @@ impl<B: Kernels> Translator<B> {
             chosen = Some(Finished { text: unmasked.text, kept: unmasked.kept, sentence });
         }
         Ok(chosen)
+    }
+
+    fn has_letters(&self, token: u32) -> bool {
+        self.tokenizer.pieces(&[token]).iter().any(|piece| piece.contains(char::is_alphabetic))
     }
 
     /// Text of a hypothesis, with the bytes of each token in it. Bytes that a network may spell out include line ends,

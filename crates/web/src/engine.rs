@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use js_sys::{Function, Map, Promise, Uint8Array};
-use traduko_package::Package;
-use traduko_text::Markup;
+use traduko_package::{Manifest, Package};
+use traduko_text::{LanguageCheck, Markup, language_code};
 use traduko_translator::{Plan, TranslateOptions, Translator};
 use wasm_bindgen::{JsCast, JsError, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::backend::{self, Active};
-use crate::values::{Options, Source, Translation};
+use crate::values::{Measure, Options, Source, Translation};
 
 /// What the timed steps translate: short everyday sentences, as many as share a batch.
 const BENCHMARK_TEXT: &str = "The house is near the river. My sister works in a small shop. We can go there tomorrow. \
@@ -21,6 +21,8 @@ const BENCHMARK_TEXT: &str = "The house is near the river. My sister works in a 
 #[wasm_bindgen]
 pub struct Engine {
     translator: Translator<Active>,
+    /// Where both languages are among those it knows.
+    languages: Option<LanguageCheck>,
     is_cancelled: Cell<bool>,
 }
 
@@ -33,7 +35,10 @@ impl Engine {
         let package = Package::from_files(take_files(&files)?)?;
         let device = backend::open().await;
         let translator = Translator::from_package(&package, &device)?;
-        Ok(Self { translator, is_cancelled: Cell::new(false) })
+        let Manifest { source_language, target_language, .. } = &package.manifest;
+        let languages = language_code(source_language).ok().zip(language_code(target_language).ok());
+        let languages = languages.map(|(source, target)| LanguageCheck::new(source, target));
+        Ok(Self { translator, languages, is_cancelled: Cell::new(false) })
     }
 
     /// The engine's name, `cpu` or `webgpu`.
@@ -54,14 +59,24 @@ impl Engine {
         on_progress: Option<Function>,
     ) -> Result<JsValue, JsValue> {
         self.is_cancelled.set(false);
-        let mut options = Options::from_js(options)?;
+        let options = Options::from_js(options)?;
+        let leaves_target_language = options.leaves_target_language();
+        let mut options = options.resolve()?;
         let sources: Vec<(String, Markup)> =
             Source::from_js(texts)?.into_iter().map(Source::take).collect::<Result<_, _>>()?;
         let (texts, markups): (Vec<String>, Vec<Markup>) = sources.into_iter().unzip();
         let wants_attention = options.with_attention;
         // Elements follow their words by what the network looked at.
         options.with_attention |= markups.iter().any(|markup| !markup.spans().is_empty());
-        let plan = self.translator.plan(&texts, &options).map_err(js_error)?;
+        let is_left = |text: &String| leaves_target_language && self.is_in_target_language(text);
+        let left: Vec<bool> = texts.iter().map(is_left).collect();
+        // A text that is left is empty for the network, so that the others keep their places.
+        let wanted: Vec<String> = texts
+            .iter()
+            .zip(&left)
+            .map(|(text, is_left)| if *is_left { String::new() } else { text.clone() })
+            .collect();
+        let plan = self.translator.plan(&wanted, &options).map_err(js_error)?;
         let mut batches = Vec::with_capacity(plan.n_batches());
         let mut done = 0;
         for batch in 0..plan.n_batches() {
@@ -72,12 +87,22 @@ impl Engine {
                 return Err(abort_error(done, plan.n_sentences()));
             }
         }
-        let translations = self.translator.finish(&plan, batches).into_iter().zip(texts.iter().zip(&markups));
-        let translations = translations.map(|(translation, (text, markup))| {
-            let translation = Translation::new(translation, text, markup);
+        let sources = texts.into_iter().zip(&markups).zip(left);
+        let translations = self.translator.finish(&plan, batches).into_iter().zip(sources);
+        let translations = translations.map(|(translation, ((text, markup), is_left))| {
+            if is_left {
+                return Translation::untouched(text, markup);
+            }
+            let translation = Translation::new(translation, &text, markup);
             if wants_attention { translation } else { translation.without_attention() }
         });
         serde_wasm_bindgen::to_value(&translations.collect::<Vec<_>>()).map_err(js_error)
+    }
+
+    /// How many subwords the network reads in a text, and at which UTF-16 units its sentences begin.
+    pub fn measure(&self, text: String) -> Result<JsValue, JsError> {
+        let plan = self.translator.plan(std::slice::from_ref(&text), &TranslateOptions::default())?;
+        Ok(serde_wasm_bindgen::to_value(&Measure::new(&text, &plan))?)
     }
 
     /// Makes the running [`Self::translate`] reject with an `AbortError` after its current batch.
@@ -104,6 +129,10 @@ impl Engine {
 }
 
 impl Engine {
+    fn is_in_target_language(&self, text: &str) -> bool {
+        self.languages.as_ref().is_some_and(|check| check.is_source_in_target_language(text))
+    }
+
     async fn report(&self, on_progress: Option<&Function>, done: usize, plan: &Plan) -> Result<(), JsValue> {
         let Some(on_progress) = on_progress else {
             return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use traduko_text::{Markup, Placed, Span};
-use traduko_translator::{Glossary, TranslateOptions};
+use traduko_translator::{Glossary, Plan, TranslateOptions};
 use wasm_bindgen::{JsError, JsValue};
 
 /// How to translate; what is left out keeps its default.
@@ -16,6 +16,7 @@ pub struct Options {
     n_best: usize,
     with_attention: bool,
     glossary: BTreeMap<String, String>,
+    leave_target_language: bool,
     /// `deny_unknown_fields` would see nothing: of a JavaScript object, only the fields of a struct are looked at.
     #[serde(flatten)]
     unknown: BTreeMap<String, IgnoredAny>,
@@ -23,22 +24,28 @@ pub struct Options {
 
 impl Options {
     /// The options in an object, or the defaults for `undefined`.
-    pub fn from_js(options: JsValue) -> Result<TranslateOptions, JsError> {
+    pub fn from_js(options: JsValue) -> Result<Self, JsError> {
         if options.is_undefined() {
-            return Self::default().resolve();
+            return Ok(Self::default());
         }
         let options: Self =
             serde_wasm_bindgen::from_value(options).map_err(|error| JsError::new(&format!("options: {error}")))?;
         match options.unknown.keys().next() {
-            None => options.resolve(),
+            None => Ok(options),
             Some(key) => Err(JsError::new(&format!(
-                "options: unknown key {key} (expected beam, length_penalty, n_best, with_attention, glossary)"
+                "options: unknown key {key} (expected beam, length_penalty, n_best, with_attention, glossary, leave_target_language)"
             ))),
         }
     }
 
-    fn resolve(self) -> Result<TranslateOptions, JsError> {
-        let Self { beam, length_penalty, n_best, with_attention, glossary, unknown: _ } = self;
+    /// Whether a text that is in the target language already comes back as it is.
+    pub fn leaves_target_language(&self) -> bool {
+        self.leave_target_language
+    }
+
+    /// What the translator wants to know.
+    pub fn resolve(self) -> Result<TranslateOptions, JsError> {
+        let Self { beam, length_penalty, n_best, with_attention, glossary, .. } = self;
         let glossary = Glossary::new(glossary)?;
         Ok(TranslateOptions {
             beam,
@@ -55,7 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         let TranslateOptions { beam, length_penalty, n_best, with_attention, .. } = TranslateOptions::default();
         let (glossary, unknown) = (BTreeMap::new(), BTreeMap::new());
-        Self { beam, length_penalty, n_best, with_attention, glossary, unknown }
+        Self { beam, length_penalty, n_best, with_attention, glossary, leave_target_language: false, unknown }
     }
 }
 
@@ -136,6 +143,22 @@ fn target_spans(text: &str, placed: Vec<Placed>) -> Vec<TargetSpan> {
     placed.into_iter().map(target).collect()
 }
 
+/// What there is to translate in a text.
+#[derive(Serialize)]
+pub struct Measure {
+    subwords: usize,
+    starts: Vec<usize>,
+}
+
+impl Measure {
+    /// Of one text and its plan.
+    pub fn new(text: &str, plan: &Plan) -> Self {
+        let bytes = byte_positions(text);
+        let starts = plan.sentence_starts().map(|start| bytes.partition_point(|&at| at < start)).collect();
+        Self { subwords: plan.n_subwords(), starts }
+    }
+}
+
 /// A translated text.
 #[derive(Serialize)]
 pub struct Translation {
@@ -171,6 +194,14 @@ impl Translation {
         let spans = target_spans(&translation.text, placed);
         let sentences = translation.sentences.into_iter().map(Sentence::from).collect();
         Self { text: translation.text, spans, sentences }
+    }
+
+    /// A text that stays as it is.
+    pub fn untouched(text: String, markup: &Markup) -> Self {
+        let placed =
+            markup.spans().iter().enumerate().map(|(span, Span { range, .. })| Placed { span, range: range.clone() });
+        let spans = target_spans(&text, placed.collect());
+        Self { text, spans, sentences: Vec::new() }
     }
 
     /// The same with no attention, which is much to hand over.

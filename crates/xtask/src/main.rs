@@ -1,9 +1,10 @@
-//! What a person runs: `cargo xtask setup | serve | test | dist | wasm | screenshot`.
+//! What a person runs: `cargo xtask setup | serve | test | dist | wasm | layout | screenshot`.
 //!
 //! Each command first installs what it needs and nothing more, says what it does, and names the command that failed.
 
 mod browser;
 mod command;
+mod layout;
 mod lockfile;
 mod page;
 mod steps;
@@ -55,6 +56,8 @@ enum Action {
     Dist,
     /// Build the wasm variants into web/wasm/ (trunk calls this before it builds the page)
     Wasm,
+    /// Lay out the folder traduko/ in the page (trunk calls this after it has built the page)
+    Layout,
     /// Write pictures of the page, narrow and wide, light and dark, into target/screenshots/
     Screenshot,
 }
@@ -69,6 +72,7 @@ fn main() -> Result<()> {
         Action::Test { only, skip } => test::run_steps(&only, &skip),
         Action::Dist => page::dist(),
         Action::Wasm => wasm::build_all(),
+        Action::Layout => layout::lay_out(),
         Action::Screenshot => page::screenshot(),
     }
 }

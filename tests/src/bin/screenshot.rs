@@ -21,12 +21,12 @@ const SCENES: [(&str, &str, &str, &str); 3] = [
         "document.querySelector('#examples button').click()",
         "return document.documentElement.dataset.engine && document.getElementById('status').textContent.startsWith('Translated')",
     ),
-    ("demo/", "demo", "", "return document.documentElement.dataset.translation === 'original'"),
+    ("demo/", "demo", "", "return document.querySelector('traduko-translate').dataset.state === 'idle'"),
     (
         "demo/",
         "demo-translated",
-        "document.getElementById('translate-page').click()",
-        "return document.documentElement.dataset.translation === 'translated' && document.documentElement.dataset.engine",
+        "document.querySelector('traduko-translate').translatePage()",
+        "return document.querySelector('traduko-translate').matches('[data-state=translated][data-engine]')",
     ),
 ];
 

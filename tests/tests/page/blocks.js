@@ -1,8 +1,9 @@
 // Runs in a page of the site as the body of an async function: `fixtures` are pairs of HTML and the blocks it is read as, and
 // what it returns is a list of faults.
 
-const { findBlocks } = await import(new URL("js/blocks.js", base).href);
-const { Rewriting } = await import(new URL("js/rewrite.js", base).href);
+const { CATALOG } = await import(new URL("traduko/traduko.js", base).href);
+const { findBlocks } = await import(new URL(`traduko/${CATALOG.version}/blocks.js`, base).href);
+const { Rewriting } = await import(new URL(`traduko/${CATALOG.version}/rewrite.js`, base).href);
 const faults = [];
 const stage = document.body.appendChild(document.createElement("main"));
 for (const sheet of document.styleSheets) sheet.disabled = true;
@@ -116,7 +117,7 @@ for (let round = 0; round < 600; round++) {
 }
 if (rewritten < 300) faults.push(`only ${rewritten} blocks were rewritten`);
 stage.remove();
-return faults.slice(0, 10);
+return { faults: faults.slice(0, 10), count: fixtures.length + rewritten };
 
 function* nodesOf(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_ALL);

@@ -4,6 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 use traduko_tests::{Browser, Graphics, Site};
 
+use crate::visitor::{check_faults, run_in_page};
+
 /// HTML and the blocks that it is read as: `<0>` for an element, `*` for a word that is left alone, `\n` for a line break.
 const FIXTURES: &[(&str, &[&str])] = &[
     ("<p>Plain text.</p>", &["Plain text."]),
@@ -50,16 +52,7 @@ async fn pages_are_read_and_rewritten_without_losing_a_node() -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url("demo/")).await?;
-    let (base, fixtures) = (json!(site.url("")), json!(FIXTURES));
-    let body = include_str!("blocks.js");
-    browser
-        .script(&format!(
-            "const run = async (base, fixtures) => {{ {body} }};
-             run({base}, {fixtures}).then((faults) => (window.report = {{ faults }}), (error) => (window.report = {{ faults: [error.stack] }}))"
-        ))
-        .await?;
-    let report = browser.wait(60, "return window.report").await?;
-    let faults: Vec<String> = serde_json::from_value(report["faults"].clone())?;
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let body = format!("const fixtures = {}; {}", json!(FIXTURES), include_str!("blocks.js"));
+    check_faults(&run_in_page(&mut browser, &site, &body, 60).await?)?;
     browser.finish().await
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use fantoccini::key::Key;
 use traduko_tests::{Browser, Graphics, Site, View};
 
-use crate::visitor::{translate, wait_for_button, wait_for_engine, wait_until_translated};
+use crate::visitor::{translate, wait_for_engine, wait_for_offer, wait_until_translated};
 
 const PAGES: [&str; 5] = ["", "demo/", "demo/guide.html", "demo/prices.html", "demo/about.html"];
 
@@ -60,21 +60,21 @@ async fn the_keyboard_is_enough() -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url("demo/")).await?;
-    wait_for_button(&mut browser).await?;
-    let focus = "return document.activeElement?.id ?? ''";
+    wait_for_offer(&mut browser).await?;
+    let focus = "return document.activeElement?.shadowRoot?.activeElement?.className ?? ''";
     for _ in 0..20 {
-        if browser.text(focus).await? == "translate-page" {
+        if browser.text(focus).await? == "translate" {
             break;
         }
         browser.press(Key::Tab).await?;
     }
-    assert_eq!(browser.text(focus).await?, "translate-page");
-    let outline = "const style = getComputedStyle(document.activeElement);
+    assert_eq!(browser.text(focus).await?, "translate");
+    let outline = "const style = getComputedStyle(document.activeElement.shadowRoot.activeElement);
                    return style.outlineStyle !== 'none' || style.boxShadow !== 'none'";
     assert_eq!(browser.script(outline).await?, true, "the focus cannot be seen");
     browser.press(Key::Enter).await?;
     wait_until_translated(&mut browser).await?;
     browser.press(Key::Enter).await?;
-    browser.wait(10, "return document.documentElement.dataset.translation === 'original'").await?;
+    wait_for_offer(&mut browser).await?;
     browser.finish().await
 }

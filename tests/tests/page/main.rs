@@ -5,5 +5,6 @@ mod demo_site;
 mod engines;
 mod layout;
 mod offline;
+mod pages;
 mod text_page;
 mod visitor;

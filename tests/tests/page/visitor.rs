@@ -1,7 +1,8 @@
 //! What several tests do: wait for the engine, type, read.
 
 use anyhow::Result;
-use traduko_tests::Browser;
+use serde_json::{Value, json};
+use traduko_tests::{Browser, Site};
 
 /// Seconds for the model to arrive and an engine to start, on a slow machine.
 pub const START: u64 = 120;
@@ -31,24 +32,63 @@ pub async fn translate(browser: &mut Browser, english: &str) -> Result<String> {
     browser.text("return document.getElementById('target-text').value").await
 }
 
-/// Waits until the demo site's button can be pressed.
-pub async fn wait_for_button(browser: &mut Browser) -> Result<()> {
-    browser.wait(10, "return !document.getElementById('translate-page').disabled").await?;
+/// The control of the demo site.
+pub const CONTROL: &str = "document.querySelector('traduko-translate')";
+const STATE: &str = "return document.querySelector('traduko-translate').dataset.state";
+
+/// Waits until the demo site offers its translation.
+pub async fn wait_for_offer(browser: &mut Browser) -> Result<()> {
+    browser.wait(10, &format!("{STATE} === 'idle'")).await?;
+    Ok(())
+}
+
+/// Presses the button of the demo site's control.
+pub async fn press_button(browser: &mut Browser) -> Result<()> {
+    browser.script(&format!("{CONTROL}.shadowRoot.querySelector('button').click()")).await?;
     Ok(())
 }
 
 /// Presses the demo site's button and waits until the page is translated.
 pub async fn press_translate(browser: &mut Browser) -> Result<()> {
-    browser.element("translate-page").await?.click().await?;
+    press_button(browser).await?;
     wait_until_translated(browser).await
 }
 
 /// Waits until the demo page is translated; where it says that it failed, that is the error.
 pub async fn wait_until_translated(browser: &mut Browser) -> Result<()> {
-    let is_over = "return ['translated', 'failed'].includes(document.documentElement.dataset.translation)";
-    browser.wait(TRANSLATE, is_over).await?;
-    let status = browser.text("return document.getElementById('translate-status').textContent").await?;
+    let is_over = format!("return ['translated', 'failed'].includes({CONTROL}.dataset.state)");
+    browser.wait(TRANSLATE, &is_over).await?;
+    let status =
+        browser.text(&format!("return {CONTROL}.shadowRoot.querySelector('[role=status]').textContent")).await?;
     println!("{status}");
-    assert_eq!(browser.script("return document.documentElement.dataset.translation").await?, "translated", "{status}");
+    assert_eq!(browser.script(STATE).await?, "translated", "{status}");
+    Ok(())
+}
+
+/// Presses the demo site's button and waits until the original is back.
+pub async fn press_undo(browser: &mut Browser) -> Result<()> {
+    press_button(browser).await?;
+    wait_for_offer(browser).await
+}
+
+/// Runs the body of an async function with the site's address as `base` in the page, and gives what it returns; an error of
+/// the script is a fault of the test.
+pub async fn run_in_page(browser: &mut Browser, site: &Site, body: &str, seconds: u64) -> Result<Value> {
+    let base = json!(site.url(""));
+    let run = format!(
+        "const run = async (base) => {{ {body} }};
+         run({base}).then((value) => (window.report = {{ value }}), (error) => (window.report = {{ error: error.stack ?? String(error) }}))"
+    );
+    browser.script(&run).await?;
+    let report = browser.wait(seconds, "return window.report").await?;
+    anyhow::ensure!(report["error"].is_null(), "the page's script threw {}", report["error"]);
+    Ok(report["value"].clone())
+}
+
+/// Fails with the faults that a script of [`run_in_page`] found, one a line; prints how many things it tried.
+pub fn check_faults(report: &Value) -> Result<()> {
+    let faults: Vec<String> = serde_json::from_value(report["faults"].clone())?;
+    println!("{} tried", report["count"]);
+    anyhow::ensure!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     Ok(())
 }

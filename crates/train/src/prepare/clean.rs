@@ -9,15 +9,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
 
-mod language;
 mod template;
 mod typography;
 mod words;
 
-pub use language::{LanguageCheck, language_code};
 pub use template::template;
 pub use typography::french_typography;
 pub use words::{copied_share, is_code, numbers_differ};
+
+use traduko_text::LanguageCheck;
 
 use super::plan::CleanPlan;
 use crate::corpus::Pair;

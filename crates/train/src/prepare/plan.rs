@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use serde::{Serialize, Serializer};
+use traduko_text::language_code;
 use whatlang::Lang;
 
 use super::args::{FileEntry, PrepareArgs, SubwordKind, check_factor};
-use super::clean::language_code;
 
 /// The settings of one run, all of them. `prepare.json` keeps them.
 #[derive(Clone, Debug, Serialize)]

@@ -1,48 +1,12 @@
-//! Words of people among signs, identifiers and numbers, and the rules that count them.
+//! Rules that count the words of people, and numbers.
 
 use std::collections::HashMap;
 
-/// Punctuation that may stand around a word of a sentence.
-const AROUND: &str = ".,;:!?\"'()[]«»“”„…—–*";
-
-/// The words of people in `text`, without the punctuation around them.
-///
-/// A word has letters only, but for inner apostrophes and hyphens, two at least, with a vowel where it is ASCII. What has
-/// an upper-case letter after a lower-case one (`innerHTML`), brackets, underscores, slashes or digits is none, and
-/// neither is a word in capitals among others (`EINTR`), only where all of the text is in capitals.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    let is_shouted = !text.contains(char::is_lowercase);
-    text.split(' ').filter_map(move |token| word(token, is_shouted))
-}
-
-fn word(token: &str, is_shouted: bool) -> Option<&str> {
-    if token.contains("()") {
-        return None;
-    }
-    let word = token.trim_matches(|c| AROUND.contains(c)).trim_end_matches('-');
-    let mut letters = 0;
-    let mut upper_letters = 0;
-    let mut previous = ' ';
-    for c in word.chars() {
-        if c.is_alphabetic() {
-            letters += 1;
-            upper_letters += usize::from(c.is_uppercase());
-            if c.is_uppercase() && previous.is_lowercase() {
-                return None;
-            }
-        } else if !(c == '\'' || c == '-' && previous != ' ') {
-            return None;
-        }
-        previous = c;
-    }
-    let is_acronym = upper_letters == letters && !is_shouted;
-    let can_be_said = !word.is_ascii() || word.contains(|c| "aeiouyAEIOUY".contains(c));
-    (letters >= 2 && !is_acronym && can_be_said).then_some(word)
-}
+use traduko_text::{prose_words, trim_punctuation};
 
 /// Whether a token is the kind that programs are made of.
 fn is_code_token(token: &str) -> bool {
-    let inner = token.trim_matches(|c| AROUND.contains(c));
+    let inner = trim_punctuation(token);
     let has_sign = |text: &str| text.contains(|c| "\\{}<>=$#@|`~^&+;".contains(c)) || text.contains("::");
     // One slash between words is an alternative: and/or.
     let is_path = inner.starts_with(['/', '~']) || inner.ends_with('/') || inner.matches('/').count() > 1;
@@ -70,7 +34,7 @@ fn is_code_token(token: &str) -> bool {
 pub fn is_code(text: &str) -> bool {
     let n_tokens = text.split(' ').count();
     let n_code = text.split(' ').filter(|token| is_code_token(token)).count();
-    n_code > 0 && 5 * words(text).count() <= n_tokens && 2 * n_code >= n_tokens
+    n_code > 0 && 5 * prose_words(text).count() <= n_tokens && 2 * n_code >= n_tokens
 }
 
 /// The share of the target's words that stand in the source too, letter case aside.
@@ -78,11 +42,11 @@ pub fn is_code(text: &str) -> bool {
 /// Nothing for fewer than four words: names and terms are rightly the same in both languages.
 pub fn copied_share(source: &str, target: &str) -> Option<f64> {
     let mut left: HashMap<String, usize> = HashMap::new();
-    for word in words(source) {
+    for word in prose_words(source) {
         *left.entry(word.to_lowercase()).or_default() += 1;
     }
     let (mut n_words, mut n_copied) = (0, 0);
-    for word in words(target) {
+    for word in prose_words(target) {
         n_words += 1;
         if let Some(count) = left.get_mut(&word.to_lowercase()).filter(|count| **count > 0) {
             *count -= 1;
@@ -138,15 +102,6 @@ fn numbers(text: &str) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_what_people_say() {
-        let found = |text| words(text).collect::<Vec<_>>();
-        assert_eq!(found("\"Don't (re-use) innerHTML, EINTR or foo_bar()!\""), ["Don't", "re-use", "or"]);
-        assert_eq!(found("L'état n'est pas 42 % de /usr/lib."), ["L'état", "n'est", "pas", "de"]);
-        assert_eq!(found("LOST AND FOUND"), ["LOST", "AND", "FOUND"]);
-        assert_eq!(found("--help -x b strcmp 3rd"), [""; 0]);
-    }
 
     #[test]
     fn code_has_no_sentence() {

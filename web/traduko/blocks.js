@@ -2,8 +2,11 @@
 /**
  * Finds the blocks of text in a page: runs of neighbouring nodes that a reader takes for one text, with the
  * inline elements inside them. What stands in a block's text for an element, and what is left alone, is decided
- * here; how a translation gets back into the nodes is in rewrite.js.
+ * here; how a translation gets back into the nodes is in rewrite.js. Nothing here asks for a class by `instanceof`:
+ * a frame has classes of its own.
  */
+
+import { primary } from "./catalog.js";
 
 /** Elements that are no language, or not the page's to change: inside a sentence they are a word of their own. */
 const NAMES = ["CODE", "KBD", "SAMP", "VAR", "MATH", "PRE"];
@@ -12,7 +15,7 @@ const FIELDS = new Set(["INPUT", "SELECT", "TEXTAREA", "METER", "PROGRESS", "OUT
 /** Elements that a sentence is read past. */
 const SILENT = new Set(
   ["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "LINK", "META", "IMG", "PICTURE", "SVG", "CANVAS", "AUDIO", "VIDEO",
-    "OBJECT", "EMBED", "IFRAME", "MAP", "WBR", "RP", "RT", "DATALIST"],
+    "OBJECT", "EMBED", "IFRAME", "MAP", "WBR", "RP", "RT", "DATALIST", "TRADUKO-TRANSLATE"],
 );
 const LEFT_ALONE = new Set([...NAMES, ...FIELDS, ...SILENT]);
 /** Elements that flow with the text around them where they have no box that would say so. */
@@ -54,37 +57,29 @@ export const ATOM = "\ufffc";
  * @returns {Block[]}
  */
 export function findBlocks(root, language) {
-  const finder = new Finder(language);
-  const isSkipped = root instanceof Element && isLeftAlone(root, language, isInheritedAlone(root, language));
-  finder.visit(root, isSkipped);
-  return finder.blocks;
+  return [...new BlockFinder(language).find(root)].filter((block) => block !== null);
+}
+
+/** @param {Node} node @returns {node is Element} in whatever frame it lives */
+export function isElement(node) {
+  return node.nodeType === Node.ELEMENT_NODE;
+}
+
+/** @param {Node} node @returns {node is Text} */
+export function isText(node) {
+  return node.nodeType === Node.TEXT_NODE;
 }
 
 /**
- * Whether `element` and what is inside it stays as it is.
+ * Whether no text inside a node is read: it is in a script, in code that stands alone, ...
  *
- * @param {Element} element
- * @param {string} language
- * @param {boolean} inherited what its parent says
+ * @param {Node} node
  */
-export function isLeftAlone(element, language, inherited) {
-  const translate = element.getAttribute("translate")?.toLowerCase();
-  if (translate === "yes" || translate === "") return false;
-  if (translate === "no" || element.classList.contains("notranslate")) return true;
-  if (element instanceof HTMLElement && element.isContentEditable) return true;
-  const lang = element.getAttribute("lang");
-  if (lang) return lang.split("-")[0].toLowerCase() !== language;
-  return inherited;
-}
-
-/**
- * @param {Element} element
- * @param {string} language
- * @returns {boolean}
- */
-function isInheritedAlone(element, language) {
-  const parent = element.parentElement;
-  return parent !== null && isLeftAlone(parent, language, isInheritedAlone(parent, language));
+export function isOutside(node) {
+  for (let at = /** @type {Node | null} */ (node); at; at = at.parentNode) {
+    if (isElement(at) && (SILENT.has(name(at)) || name(at) === "PRE")) return true;
+  }
+  return false;
 }
 
 /** @param {Element} element */
@@ -92,37 +87,130 @@ function name(element) {
   return element.tagName.toUpperCase();
 }
 
-class Finder {
-  /** @type {Block[]} */ blocks = [];
-  /** @type {string} */ #language;
-  /** @type {Map<Element, boolean>} */ #inline = new Map();
+/**
+ * @typedef {object} FinderOptions
+ * @property {(element: Element) => string | null} [langOf] the language that the page's owner wrote at an element
+ * @property {(node: Element | ShadowRoot) => void} [onReach] hears of every element before anything in it is read
+ * @property {(root: ShadowRoot) => void} [onShadowRoot] takes them over; without it they are searched as well
+ */
 
-  /** @param {string} language */
-  constructor(language) {
-    this.#language = language;
+/** Finds blocks, again and again as a page changes. */
+export class BlockFinder {
+  /** @type {string} */ #language;
+  /** @type {FinderOptions & Required<Omit<FinderOptions, "onShadowRoot">>} */ #options;
+  /** @type {Map<Element, boolean>} */ #inline = new Map();
+  /** @type {WeakSet<Node>} whose own text was read */ #visited = new WeakSet();
+
+  /**
+   * @param {string} language to translate from: text marked as another is left alone
+   * @param {FinderOptions} [options]
+   */
+  constructor(language, options = {}) {
+    this.#language = primary(language);
+    this.#options = {
+      langOf: (element) => element.getAttribute("lang"),
+      onReach: () => {},
+      ...options,
+    };
+  }
+
+  /**
+   * The blocks under `root`, and a `null` for each element on the way, where a caller may rest.
+   *
+   * @param {Element | ShadowRoot} root
+   * @returns {Generator<Block | null, void>}
+   */
+  *find(root) {
+    this.#inline.clear();
+    yield* this.#visit(root, this.isLeftAlone(root), false);
+  }
+
+  /**
+   * The blocks of `root`'s own text, and of what in it was never visited.
+   *
+   * @param {Element | ShadowRoot} root
+   * @returns {Generator<Block | null, void>}
+   */
+  *findAgain(root) {
+    this.#inline.clear();
+    yield* this.#visit(root, this.isLeftAlone(root), true);
+  }
+
+  /** Forgets what is inline: the page has changed. */
+  refresh() {
+    this.#inline.clear();
+  }
+
+  /**
+   * The element or root whose own text `node` is a part of.
+   *
+   * @param {Node} node
+   * @returns {Element | ShadowRoot | null}
+   */
+  containerOf(node) {
+    let parent = isText(node) ? node.parentNode : node;
+    while (parent && isElement(parent) && parent.parentNode && this.#isInline(parent)) parent = parent.parentNode;
+    return /** @type {Element | ShadowRoot | null} */ (parent);
+  }
+
+  /** @param {Node} node that the page took away */
+  forget(node) {
+    this.#visited.delete(node);
+  }
+
+  /**
+   * Whether a node and what is inside it stays as it is.
+   *
+   * @param {Node} node
+   * @returns {boolean}
+   */
+  isLeftAlone(node) {
+    if (!isElement(node)) return "host" in node && this.isLeftAlone(/** @type {ShadowRoot} */ (node).host);
+    return this.#leaves(node) ?? (node.parentNode !== null && this.isLeftAlone(node.parentNode));
+  }
+
+  /**
+   * What an element itself says about being left alone.
+   *
+   * @param {Element} element
+   * @returns {boolean | undefined}
+   */
+  #leaves(element) {
+    const translate = element.getAttribute("translate")?.toLowerCase();
+    if (translate === "yes" || translate === "") return false;
+    if (translate === "no" || element.classList.contains("notranslate")) return true;
+    if (/** @type {HTMLElement} */ (element).isContentEditable) return true;
+    const lang = this.#options.langOf(element);
+    return lang ? primary(lang) !== this.#language : undefined;
   }
 
   /**
    * @param {Element | ShadowRoot} element
    * @param {boolean} isSkipped
+   * @param {boolean} isAgain
+   * @returns {Generator<Block | null, void>}
    */
-  visit(element, isSkipped) {
+  *#visit(element, isSkipped, isAgain) {
+    this.#visited.add(element);
+    this.#options.onReach(element);
+    yield null;
     /** @type {ChildNode[]} */
     let run = [];
-    const close = () => {
-      if (!isSkipped) this.#close(element, run);
-      run = [];
-    };
-    for (const child of element.childNodes) {
-      if (!(child instanceof Element) || this.#isInline(child)) {
+    for (const child of [...element.childNodes]) {
+      if (!isElement(child) || this.#isInline(child)) {
         run.push(child);
         continue;
       }
-      close();
-      if (!LEFT_ALONE.has(name(child))) this.visit(child, isLeftAlone(child, this.#language, isSkipped));
+      if (!isSkipped) yield* this.#close(element, run, isAgain);
+      run = [];
+      if (LEFT_ALONE.has(name(child)) || (isAgain && this.#visited.has(child))) continue;
+      yield* this.#visit(child, this.#leaves(child) ?? isSkipped, isAgain);
     }
-    close();
-    if (element instanceof Element && element.shadowRoot) this.visit(element.shadowRoot, isSkipped);
+    if (!isSkipped) yield* this.#close(element, run, isAgain);
+    if (!isElement(element) || !element.shadowRoot) return;
+    if (isAgain && this.#visited.has(element.shadowRoot)) return;
+    if (this.#options.onShadowRoot) this.#options.onShadowRoot(element.shadowRoot);
+    else yield* this.#visit(element.shadowRoot, isSkipped, isAgain);
   }
 
   /**
@@ -131,19 +219,27 @@ class Finder {
    *
    * @param {Element | ShadowRoot} parent
    * @param {ChildNode[]} run
+   * @param {boolean} isAgain
+   * @returns {Generator<Block | null, void>}
    */
-  #close(parent, run) {
-    const elements = run.filter((node) => node instanceof Element);
-    const isBare = run.every((node) => !(node instanceof Text) || !/[\p{L}\p{N}]/u.test(node.data));
+  *#close(parent, run, isAgain) {
+    // The page may have moved on while the caller rested.
+    const nodes = run.filter((node) => node.parentNode === parent);
+    const elements = nodes.filter(isElement);
+    const inside = elements.flatMap((element) => [element, ...element.querySelectorAll("*")]);
+    inside.forEach((element) => this.#options.onReach(element));
+    const isBare = nodes.every((node) => !isText(node) || !/[\p{L}\p{N}]/u.test(node.data));
     const speaking = elements.filter((element) => !this.#isAtom(element) && hasWords(element));
     if (isBare && speaking.length > 1) {
-      for (const element of speaking) this.visit(element, isLeftAlone(element, this.#language, false));
+      for (const element of speaking) yield* this.#visit(element, this.#leaves(element) ?? false, isAgain);
       return;
     }
-    const block = new Reader(this.#isAtom.bind(this)).read(parent, run);
-    if (/\p{L}/u.test(block.text)) this.blocks.push(block);
-    for (const select of elements.flatMap((element) => [element, ...element.querySelectorAll("select")])) {
-      if (select instanceof HTMLSelectElement) this.#visitOptions(select);
+    if (nodes.length > 0) {
+      const block = new Reader(this.#isAtom.bind(this)).read(parent, nodes);
+      if (/\p{L}/u.test(block.text)) yield block;
+    }
+    for (const select of inside) {
+      if (name(select) === "SELECT") yield* this.#visitOptions(/** @type {HTMLSelectElement} */ (select), isAgain);
     }
   }
 
@@ -151,11 +247,13 @@ class Finder {
    * The text of an option without a value is what its form sends, and not ours.
    *
    * @param {HTMLSelectElement} select
+   * @param {boolean} isAgain
+   * @returns {Generator<Block | null, void>}
    */
-  #visitOptions(select) {
-    if (isLeftAlone(select, this.#language, isInheritedAlone(select, this.#language))) return;
+  *#visitOptions(select, isAgain) {
+    if (this.isLeftAlone(select)) return;
     for (const option of select.options) {
-      if (option.hasAttribute("value")) this.visit(option, isLeftAlone(option, this.#language, false));
+      if (option.hasAttribute("value")) yield* this.#visit(option, this.#leaves(option) ?? false, isAgain);
     }
   }
 
@@ -165,7 +263,7 @@ class Finder {
    * @param {Element} element
    */
   #isAtom(element) {
-    return LEFT_ALONE.has(name(element)) || name(element) === "BR" || isLeftAlone(element, this.#language, false);
+    return LEFT_ALONE.has(name(element)) || name(element) === "BR" || this.#leaves(element) === true;
   }
 
   /**
@@ -196,7 +294,8 @@ function hasWords(element) {
 
 /** @param {Element} element */
 function flows(element) {
-  const { display } = getComputedStyle(element);
+  // A document of a parser has no window, and its elements no boxes.
+  const display = element.ownerDocument.defaultView?.getComputedStyle(element).display ?? "";
   // Without a box nothing says how it would flow.
   if (display === "none" || display === "contents" || display === "") return INLINE.has(name(element));
   return /^(inline|ruby|math)/u.test(display);
@@ -265,11 +364,11 @@ class Reader {
    */
   #readAll(nodes, parent) {
     for (const node of nodes) {
-      if (node instanceof Text) {
+      if (isText(node)) {
         this.#texts.push({ node, data: node.data, around: node.parentNode });
         this.#append(node.data);
       }
-      if (node instanceof Element) this.#readElement(node, parent);
+      if (isElement(node)) this.#readElement(node, parent);
     }
   }
 

@@ -6,14 +6,15 @@
  * The protocol is described in README.md and typed in js/protocol.js.
  */
 
-import { readModel } from "./js/model-store.js";
-import { findAdapterFault, watchDevices } from "./js/webgpu-probe.js";
+import { dropOldFiles, readAssets } from "./asset-store.js";
+import { BASE, CATALOG, findModel } from "./catalog.js";
+import { findAdapterFault, watchDevices } from "./webgpu-probe.js";
 
-/** @typedef {import("./js/protocol.js").ToWorker} ToWorker */
-/** @typedef {import("./js/protocol.js").FromWorker} FromWorker */
-/** @typedef {import("./js/protocol.js").LoadRequest} LoadRequest */
-/** @typedef {import("./js/protocol.js").TranslateRequest} TranslateRequest */
-/** @typedef {import("./js/protocol.js").Loaded} Loaded */
+/** @typedef {import("./protocol.js").ToWorker} ToWorker */
+/** @typedef {import("./protocol.js").FromWorker} FromWorker */
+/** @typedef {import("./protocol.js").LoadRequest} LoadRequest */
+/** @typedef {import("./protocol.js").TranslateRequest} TranslateRequest */
+/** @typedef {import("./protocol.js").Loaded} Loaded */
 
 /** @type {any} the loaded engine of crates/web */
 let engine = null;
@@ -82,6 +83,8 @@ function answer(message, id) {
       return translate(message, id);
     case "benchmark":
       return benchmark(message.steps);
+    case "measure":
+      return loaded().measure(message.text);
     default:
       throw new Error(`unknown request ${JSON.stringify(message)}`);
   }
@@ -98,34 +101,23 @@ async function load(request, id) {
     if (fault !== null) throw Object.assign(new Error(fault), { name: "Unsuitable" });
     settleDevices = watchDevices(die);
   }
-  const glueUrl = new URL(`./wasm/traduko_${request.engine}.js`, import.meta.url).href;
-  const wasmUrl = new URL(`./wasm/traduko_${request.engine}_bg.wasm`, import.meta.url).href;
-
-  const [wasm, { files, manifest }] = await Promise.all([
-    openWasm(glueUrl, wasmUrl),
-    readModel(request.modelUrl, (progress) => send({ type: "progress", id, progress })),
+  const program = CATALOG.engines[request.engine];
+  const model = findModel(request.source, request.target);
+  if (!program) throw new Error(`this copy of Traduko holds no ${request.engine} engine`);
+  if (!model) throw new Error(`this copy of Traduko holds no model from ${request.source} to ${request.target}`);
+  const glueUrl = new URL(`${program.folder}traduko_${request.engine}.js`, BASE).href;
+  const [glue, [programFiles, modelFiles]] = await Promise.all([
+    import(glueUrl),
+    readAssets([program, model], (progress) => send({ type: "progress", id, progress })),
   ]);
-  wasm.set_panic_handler(die);
-  await wasm.self_test();
+  const [wasm] = programFiles.values();
+  await glue.default({ module_or_path: wasm });
+  glue.set_panic_handler(die);
+  await glue.self_test();
   await settleDevices();
-  engine = await wasm.Engine.load(files);
-  const { source_language: source, target_language: target } = manifest;
-  return { engine: request.engine, glueUrl, wasmUrl, source, target };
-}
-
-/**
- * @param {string} glueUrl
- * @param {string} wasmUrl
- * @returns {Promise<any>} the exports of crates/web
- */
-async function openWasm(glueUrl, wasmUrl) {
-  try {
-    const glue = await import(glueUrl);
-    await glue.default({ module_or_path: wasmUrl });
-    return glue;
-  } catch (error) {
-    throw new Error(`the engine's program could not be loaded (${error instanceof Error ? error.message : error})`);
-  }
+  engine = await glue.Engine.load(modelFiles);
+  void dropOldFiles();
+  return { engine: request.engine };
 }
 
 /**
@@ -133,8 +125,7 @@ async function openWasm(glueUrl, wasmUrl) {
  * @param {number} id
  */
 function translate(request, id) {
-  if (!engine) throw new Error("no model is loaded yet");
-  return engine.translate(request.texts, request.options, (/** @type {number} */ done, /** @type {number} */ total) => {
+  return loaded().translate(request.texts, request.options, (/** @type {number} */ done, /** @type {number} */ total) => {
     send({ type: "progress", id, progress: { stage: "translate", done, total } });
     // A turn of the event loop, so that a cancel message is seen before the next batch.
     return new Promise((resolve) => setTimeout(resolve, 0));
@@ -147,9 +138,13 @@ function translate(request, id) {
  * @param {number} steps
  */
 async function benchmark(steps) {
-  if (!engine) throw new Error("no model is loaded yet");
-  await engine.benchmark(1);
+  await loaded().benchmark(1);
   const start = performance.now();
-  const tokens = await engine.benchmark(steps);
+  const tokens = await loaded().benchmark(steps);
   return (performance.now() - start) / tokens;
+}
+
+function loaded() {
+  if (!engine) throw new Error("no model is loaded yet");
+  return engine;
 }

@@ -24,10 +24,10 @@ import { EngineDied, WorkerPort } from "./worker-port.js";
  * @property {EngineName} name
  * @property {string} reason why this engine, in words
  * @property {boolean} isFinal whether the choice is made; `false` while WebGPU is still being tried
- * @property {string[]} assets what has to be kept for this engine to work offline
  *
  * @typedef {object} ClientOptions
- * @property {URL} modelUrl the folder of the model, with its last slash
+ * @property {string} source language code
+ * @property {string} target language code
  * @property {EngineChoice} [engine]
  * @property {(report: EngineReport) => void} [onEngine]
  * @property {(progress: DownloadProgress) => void} [onDownload]
@@ -35,7 +35,6 @@ import { EngineDied, WorkerPort } from "./worker-port.js";
  * @typedef {{ port: WorkerPort, loaded: Loaded }} Running
  */
 
-const WORKER_URL = new URL("../worker.js", import.meta.url);
 const TIMED_STEPS = 60;
 
 export class TranslatorClient {
@@ -43,7 +42,6 @@ export class TranslatorClient {
   /** @type {Promise<Running> | null} the engine in use, or the one that is starting */ #running = null;
   /** @type {Set<WorkerPort>} */ #ports = new Set();
   /** @type {EngineName[]} engines that died once: a second death is told to the caller */ #died = [];
-  /** @type {Set<string>} files of every engine that loaded: `auto` needs the CPU's even where WebGPU wins */ #assets = new Set();
   #isClosed = false;
 
   /** @param {ClientOptions} options */
@@ -62,13 +60,35 @@ export class TranslatorClient {
    * @param {TranslateOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
    * @returns {Promise<Translation[]>}
    */
-  async translate(texts, { signal, onProgress, ...options } = {}) {
+  translate(texts, { signal, onProgress, ...options } = {}) {
+    return this.#call({ type: "translate", texts, options }, { signal, onProgress });
+  }
+
+  /**
+   * How many subwords the network reads in a text, and where its sentences begin.
+   *
+   * @param {string} text
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<import("./protocol.js").Measure>}
+   */
+  measure(text, { signal } = {}) {
+    return this.#call({ type: "measure", text }, { signal });
+  }
+
+  /**
+   * Asks the engine in use, and the next one where it dies.
+   *
+   * @param {import("./protocol.js").Request} request
+   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} options
+   * @returns {Promise<any>}
+   */
+  async #call(request, options) {
     for (;;) {
       this.#running ??= this.#choose();
       const attempt = this.#running;
       const running = await attempt;
       try {
-        return await running.port.call({ type: "translate", texts, options }, { signal, onProgress });
+        return await running.port.call(request, options);
       } catch (error) {
         if (!(error instanceof EngineDied) || this.#isClosed) throw error;
         if (this.#running === attempt) this.#running = this.#replace(running, error);
@@ -166,14 +186,13 @@ export class TranslatorClient {
    * @returns {Promise<Running>}
    */
   async #load(engine, forced) {
-    const port = new WorkerPort(WORKER_URL);
+    const port = new WorkerPort();
     this.#ports.add(port);
     try {
       const loaded = await port.call(
-        { type: "load", engine, modelUrl: this.#options.modelUrl.href, forced },
+        { type: "load", engine, source: this.#options.source, target: this.#options.target, forced },
         { onProgress: (progress) => progress.stage === "download" && this.#options.onDownload(progress) },
       );
-      this.#assets.add(loaded.glueUrl).add(loaded.wasmUrl);
       return { port, loaded };
     } catch (error) {
       this.#drop(port);
@@ -211,7 +230,7 @@ export class TranslatorClient {
    * @param {boolean} isFinal
    */
   #report(loaded, reason, isFinal) {
-    this.#options.onEngine({ name: loaded.engine, reason, isFinal, assets: [...this.#assets] });
+    this.#options.onEngine({ name: loaded.engine, reason, isFinal });
   }
 }
 

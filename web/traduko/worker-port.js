@@ -25,9 +25,8 @@ export class WorkerPort {
   /** @type {Error | null} */ #death = null;
   #nextId = 1;
 
-  /** @param {URL} url of a module worker */
-  constructor(url) {
-    this.#worker = new Worker(url, { type: "module" });
+  constructor() {
+    this.#worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", (event) => this.#receive(event.data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();

@@ -8,7 +8,7 @@
  * away again with the translation.
  */
 
-import { ATOM } from "./blocks.js";
+import { ATOM, isElement, isText } from "./blocks.js";
 
 /** @typedef {import("./blocks.js").Block} Block */
 /** @typedef {import("./blocks.js").Inline} Inline */
@@ -61,7 +61,7 @@ export class Rewriting {
     let gap = 0;
     for (const node of [...parent.childNodes]) {
       gap = place.get(node) ?? gap;
-      if (node instanceof Text && isInRun.has(node)) gaps[gap].push(node);
+      if (isText(node) && isInRun.has(node)) gaps[gap].push(node);
     }
     texts.forEach((text, index) => {
       const [first, ...rest] = gaps[index];
@@ -86,15 +86,15 @@ export class Rewriting {
    * @param {Node | null} before
    */
   #add(parent, data, before) {
-    const node = document.createTextNode(data);
+    const node = /** @type {Document} */ (parent.ownerDocument).createTextNode(data);
     parent.insertBefore(node, before);
     this.#added.add(node);
     this.#texts.set(node, { original: "", written: data });
   }
 
-  /** Whether a Text node holds what was written into it. @param {Text} node */
-  holds(node) {
-    return this.#texts.get(node)?.written === node.data;
+  /** The elements whose children changed places. */
+  get reordered() {
+    return this.#moves.map(({ parent }) => parent);
   }
 
   /** Gives the original back, except where the page has written or moved since. */
@@ -216,7 +216,7 @@ function putBack(parent, nodes, moved) {
   const [isMoved, isInRun] = [new Set(moved), new Set(nodes)];
   for (let index = nodes.length - 1; index >= 0; index--) {
     const node = nodes[index];
-    if (!(node instanceof Element) || !isMoved.has(node) || node.parentNode !== parent) continue;
+    if (!isElement(node) || !isMoved.has(node) || node.parentNode !== parent) continue;
     // What follows it in the run stands right already; where nothing does, it is the last of the run.
     const next = nodes.slice(index + 1).find((sibling) => sibling.parentNode === parent);
     const last = [...parent.childNodes].findLast((sibling) => isInRun.has(sibling) && sibling !== node);

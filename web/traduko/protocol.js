@@ -30,6 +30,7 @@
  * @property {number} [n_best]
  * @property {boolean} [with_attention]
  * @property {Record<string, string>} [glossary] terms and their translations
+ * @property {boolean} [leave_target_language] whether a text that is in the target language already comes back as it is
  *
  * @typedef {object} DownloadProgress
  * @property {"download"} stage
@@ -46,15 +47,12 @@
  *
  * @typedef {object} Loaded
  * @property {EngineName} engine
- * @property {string} wasmUrl what the service worker should keep
- * @property {string} glueUrl
- * @property {string} source language code
- * @property {string} target language code
  *
  * @typedef {object} LoadRequest
  * @property {"load"} type
  * @property {EngineName} engine
- * @property {string} modelUrl the folder that holds manifest.json, with its last slash
+ * @property {string} source language code
+ * @property {string} target language code
  * @property {boolean} forced whether a person asked for this engine: then a software adapter will do
  *
  * @typedef {object} TranslateRequest
@@ -66,7 +64,13 @@
  * @property {"benchmark"} type
  * @property {number} steps target tokens to produce at least
  *
- * @typedef {LoadRequest | TranslateRequest | BenchmarkRequest} Request
+ * @typedef {{ subwords: number, starts: number[] }} Measure `starts` are the UTF-16 units at which sentences begin
+ *
+ * @typedef {object} MeasureRequest
+ * @property {"measure"} type
+ * @property {string} text
+ *
+ * @typedef {LoadRequest | TranslateRequest | BenchmarkRequest | MeasureRequest} Request
  *
  * @typedef {object} CancelMessage
  * @property {"cancel"} type

@@ -1,0 +1,65 @@
+//! Numbers, which a translation must not lose.
+//!
+//! A network writes a number subword by subword and may slip. A translation may write a number in another way (`3.5` as `3,5`,
+//! `1,000` as `1 000`), so only its digits are looked for.
+
+use std::ops::Range;
+
+/// The numbers of `text`: digits with single signs between them, such as `1,000.50`, `10:30` or `2024-01-31`.
+pub(crate) fn numbers(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, digit) in text.char_indices().filter(|(_, c)| c.is_numeric()) {
+        let end = at + digit.len_utf8();
+        match found.last_mut() {
+            Some(last) if is_joined(&text[last.end..at]) => last.end = end,
+            _ => found.push(at..end),
+        }
+    }
+    found
+}
+
+fn is_joined(between: &str) -> bool {
+    between.is_empty() || [".", ",", ":", "-", "/", "'", "\u{2019}"].contains(&between)
+}
+
+/// Whether every number of `source` is in `translation` by its digits.
+pub(crate) fn has_numbers(source: &str, translation: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+    let mut runs = numbers(source).into_iter().flat_map(|number| {
+        // The parts of a time or a date may change places: each for itself.
+        source[number].split([':', '-', '/']).map(digits).filter(|run| !run.is_empty()).collect::<Vec<_>>()
+    });
+    let written = digits(translation);
+    runs.all(|run| written.contains(&run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_with_their_signs() {
+        let found = |text| numbers(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>();
+        assert_eq!(
+            found("In 2024, 1,000.50 at 10:30. x2 \u{bd} 3, 4"),
+            ["2024", "1,000.50", "10:30", "2", "\u{bd}", "3", "4"]
+        );
+        assert_eq!(found("none."), [""; 0]);
+    }
+
+    #[test]
+    fn digits_must_be_there() {
+        for (source, translation) in [
+            ("It costs 3.5 euros.", "Il coûte 3,5 euros."),
+            ("1,000 of 12", "12 sur 1 000"),
+            ("at 10:30", "à 10 h 30"),
+            ("on 2024-01-31", "le 31/01/2024"),
+            ("no number", "7"),
+        ] {
+            assert!(has_numbers(source, translation), "{source}");
+        }
+        for (source, translation) in [("in 2024", "en 2023"), ("3 cats", "trois chats"), ("10:30", "10 h 13")] {
+            assert!(!has_numbers(source, translation), "{source}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Lays out `traduko/`, the one folder that a site owner copies, inside the page that trunk has built.
+//!
+//! `traduko.js` keeps its name; everything it loads lies in a folder named for its content, so that a visitor never gets
+//! files of two versions. Engines and models are gzipped, because few static hosts compress what they do not know, and
+//! their sizes and SHA-256 are written into the script.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::command::root;
+use crate::wasm::VARIANTS;
+
+/// The line of `catalog.js` that the lists replace.
+const EMPTY_CATALOG: &str = r#"export const CATALOG = { version: "", scripts: [], engines: {}, models: [] };"#;
+/// What keeps its name beside the folder of the version.
+const STABLE: [&str; 3] = ["traduko-sw.js", "index.d.ts", "README.md"];
+/// How many hexadecimal digits of a hash name a folder.
+const HASH_DIGITS: usize = 10;
+
+#[derive(Serialize)]
+struct FileEntry {
+    name: String,
+    bytes: usize,
+    sha256: String,
+    gzip_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Engine {
+    folder: String,
+    files: Vec<FileEntry>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    source: String,
+    target: String,
+    folder: String,
+    files: Vec<FileEntry>,
+}
+
+#[derive(Serialize)]
+struct Catalog {
+    version: String,
+    scripts: Vec<String>,
+    engines: BTreeMap<&'static str, Engine>,
+    models: Vec<Model>,
+}
+
+/// Lays out the folder in the page that trunk is about to finish: called by trunk, which names the place.
+///
+/// # Errors
+/// Fails when a file of the page, an engine or a model is missing.
+pub fn lay_out() -> Result<()> {
+    let staging = env::var_os("TRUNK_STAGING_DIR").context("TRUNK_STAGING_DIR is not set: `trunk build` calls this")?;
+    let folder = PathBuf::from(staging).join("traduko");
+    let mut scripts = take_scripts(&folder)?;
+    let mut wasm = Vec::new();
+    for variant in VARIANTS {
+        let name = variant.0;
+        let glue = read(&root().join(format!("web/wasm/traduko_{name}.js")))?;
+        scripts.insert(format!("traduko_{name}.js"), glue);
+        let file = format!("traduko_{name}_bg.wasm");
+        wasm.push((name, file.clone(), read(&root().join("web/wasm").join(file))?));
+    }
+    let models = models()?;
+
+    let version = version(&scripts, &wasm, &models);
+    let inside = folder.join(&version);
+    fs::create_dir_all(&inside).with_context(|| format!("creating {}", inside.display()))?;
+    let mut engines = BTreeMap::new();
+    for (name, file, bytes) in wasm {
+        let files = vec![write_gzip(&inside, &file, &bytes)?];
+        engines.insert(name, Engine { folder: format!("{version}/"), files });
+    }
+    let models = models.into_iter().map(|model| model.write(&folder)).collect::<Result<Vec<_>>>()?;
+    let names = scripts.keys().map(|name| format!("{version}/{name}"));
+    let catalog = Catalog { version: version.clone(), scripts: names.collect(), engines, models };
+    let source = String::from_utf8(scripts.remove("catalog.js").context("web/traduko/catalog.js is missing")?)?;
+    if !source.contains(EMPTY_CATALOG) {
+        bail!("web/traduko/catalog.js: the line of the empty catalog is not there (wanted {EMPTY_CATALOG})");
+    }
+    let line = format!("export const CATALOG = {};", serde_json::to_string(&catalog)?);
+    scripts.insert("catalog.js".to_owned(), source.replace(EMPTY_CATALOG, &line).into_bytes());
+    for (name, bytes) in &scripts {
+        write(&inside.join(name), bytes)?;
+    }
+    let entry = format!(
+        "// Traduko {version}: this name stays, what it loads is named for its content.\nexport * from \"./{version}/traduko.js\";\n"
+    );
+    write(&folder.join("traduko.js"), entry.as_bytes())?;
+    write(&folder.join("package.json"), package(&version)?.as_bytes())?;
+    println!("{}: version {version}", folder.display());
+    Ok(())
+}
+
+/// The modules that trunk copied, taken out of the folder but for those that keep their names.
+fn take_scripts(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut scripts = BTreeMap::new();
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if !STABLE.contains(&name.as_str()) {
+            scripts.insert(name, read(&path)?);
+            fs::remove_file(&path).with_context(|| format!("moving {}", path.display()))?;
+        }
+    }
+    Ok(scripts)
+}
+
+/// A model of `models/`.
+struct Package {
+    source: String,
+    target: String,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Package {
+    fn open(folder: &Path) -> Result<Self> {
+        let manifest = read(&folder.join("manifest.json"))?;
+        let json: Value = serde_json::from_slice(&manifest)
+            .with_context(|| format!("reading {}", folder.join("manifest.json").display()))?;
+        let text = |key: &str| {
+            let found = json[key].as_str().map(str::to_owned);
+            found.with_context(|| format!("{}/manifest.json: {key}: expected a string", folder.display()))
+        };
+        let (source, target) = (text("source_language")?, text("target_language")?);
+        let names = json["files"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str());
+        let files = names.map(|name| Ok((name.to_owned(), read(&folder.join(name))?))).collect::<Result<Vec<_>>>()?;
+        let files = [("manifest.json".to_owned(), manifest)].into_iter().chain(files).collect();
+        Ok(Self { source, target, files })
+    }
+
+    /// Writes the files under a folder named for the manifest, which names all others by their hashes.
+    fn write(self, folder: &Path) -> Result<Model> {
+        let Self { source, target, files } = self;
+        let hash = files.first().map(|(_, manifest)| hex(manifest)).unwrap_or_default();
+        let name = format!("models/{source}-{target}-{}/", &hash[..HASH_DIGITS.min(hash.len())]);
+        let inside = folder.join(&name);
+        fs::create_dir_all(&inside).with_context(|| format!("creating {}", inside.display()))?;
+        let files = files.iter().map(|(file, bytes)| write_gzip(&inside, file, bytes)).collect::<Result<_>>()?;
+        Ok(Model { source, target, folder: name, files })
+    }
+}
+
+fn models() -> Result<Vec<Package>> {
+    let folder = root().join("models");
+    let reading = || format!("reading {}", folder.display());
+    let mut folders: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(reading)?
+        .map(|entry| Ok(entry.with_context(reading)?.path()))
+        .collect::<Result<_>>()?;
+    folders.retain(|path| path.join("manifest.json").is_file());
+    folders.sort();
+    folders.iter().map(|folder| Package::open(folder)).collect()
+}
+
+/// The workspace's version and a hash of everything that it loads.
+fn version(scripts: &BTreeMap<String, Vec<u8>>, wasm: &[(&str, String, Vec<u8>)], models: &[Package]) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |name: &str, bytes: &[u8]| {
+        hash.update(name);
+        hash.update(Sha256::digest(bytes));
+    };
+    scripts.iter().for_each(|(name, bytes)| add(name, bytes));
+    wasm.iter().for_each(|(_, name, bytes)| add(name, bytes));
+    models.iter().flat_map(|model| &model.files).for_each(|(name, bytes)| add(name, bytes));
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}", env!("CARGO_PKG_VERSION"), &hash[..HASH_DIGITS])
+}
+
+/// `package.json` of the folder, so that it is an npm package as it lies there.
+fn package(version: &str) -> Result<String> {
+    let json = serde_json::json!({
+        "name": "traduko",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Translates static websites inside the visitor's browser",
+        "license": "MIT OR Apache-2.0",
+        "type": "module",
+        "main": "./traduko.js",
+        "types": "./index.d.ts",
+        "exports": { ".": { "types": "./index.d.ts", "default": "./traduko.js" }, "./*": "./*" },
+        "files": ["traduko.js", "index.d.ts", "traduko-sw.js", "README.md", version, "models"],
+        "sideEffects": ["./traduko.js", format!("./{version}/traduko.js")],
+    });
+    Ok(format!("{}\n", serde_json::to_string_pretty(&json)?))
+}
+
+fn write_gzip(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry> {
+    let path = folder.join(format!("{name}.gz"));
+    let writing = || format!("writing {}", path.display());
+    let mut encoder = GzEncoder::new(File::create(&path).with_context(writing)?, Compression::best());
+    encoder.write_all(bytes).with_context(writing)?;
+    let file = encoder.finish().with_context(writing)?;
+    let gzip_bytes = usize::try_from(file.metadata().with_context(writing)?.len())?;
+    Ok(FileEntry { name: name.to_owned(), bytes: bytes.len(), sha256: hex(bytes), gzip_bytes })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}

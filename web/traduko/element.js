@@ -1,0 +1,331 @@
+// @ts-check
+/**
+ * `<traduko-translate from="en" to="fr">`: the control that a site owner puts into a page.
+ *
+ * It asks before the first download and names its size, shows progress, says that a machine translates, shows the
+ * original of what the visitor points at, and takes everything back. The choice is kept for the site: the next page comes
+ * up translated. Its styles are a constructed sheet, which a strict Content-Security-Policy allows.
+ *
+ * Attributes: `from`, `to` (one or more languages with spaces between), `engine` (`auto`, `cpu`, `webgpu`), `glossary`
+ * (address of a JSON file of terms), `prefer` (`built-in` for the browser's own translator), `offline` (address of
+ * traduko-sw.js). `data-state` says where things stand: `unavailable`, `idle`, `downloading`, `translating`,
+ * `translated`, `failed`; an event `traduko-state` tells of each change. `data-offline` is `ready` once the page would
+ * open without a connection.
+ */
+
+import { canKeep } from "./asset-store.js";
+import { BASE, CATALOG, primary } from "./catalog.js";
+import { keepOffline } from "./offline.js";
+import { OriginalTip } from "./original-tip.js";
+import { stringsFor } from "./strings.js";
+import { Translator } from "./translator.js";
+
+/** @typedef {"unavailable" | "idle" | "downloading" | "translating" | "translated" | "failed"} State */
+/** @typedef {import("./translator-client.js").EngineChoice} EngineChoice */
+
+const CHOICE = `traduko ${BASE.pathname} choice`;
+
+const SHEET = `
+  :host { display: block; color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; text-align: start; }
+  :host([hidden]) { display: none; }
+  .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.8rem; padding: 0.4rem 0.6rem;
+    border: 1px solid GrayText; border-radius: 0.5rem; background: Canvas; color: CanvasText; }
+  button, select { font: inherit; padding: 0.3rem 0.7rem; border-radius: 0.35rem; max-width: 100%; cursor: pointer; }
+  button { border: 1px solid GrayText; background: ButtonFace; color: ButtonText; white-space: normal; text-align: start; }
+  :host([data-offered][data-state="idle"]) button.translate { background: AccentColor; color: AccentColorText; }
+  :focus-visible { outline: 2px solid Highlight; outline-offset: 2px; }
+  progress { flex: 0 1 8rem; min-width: 4rem; }
+  .status { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
+  .note { flex-basis: 100%; color: GrayText; font-size: 0.9em; }
+  [hidden] { display: none; }
+  .tip { position: fixed; inset: auto; margin: 0; max-width: min(30rem, calc(100vw - 2rem)); padding: 0.5rem 0.7rem;
+    border: 1px solid GrayText; border-radius: 0.4rem; background: Canvas; color: CanvasText; font-size: 0.95em;
+    overflow-wrap: anywhere; white-space: pre-line; pointer-events: none; z-index: 2147483647;
+    box-shadow: 0 2px 10px rgb(0 0 0 / 0.3); }
+  .tip strong { display: block; font-size: 0.85em; color: GrayText; font-weight: normal; }
+`;
+
+export class TradukoTranslate extends HTMLElement {
+  #ui = stringsFor(navigator.languages);
+  /** @type {Translator | null} */ #translator = null;
+  /** @type {AbortController | null} the turn that is under way or done */ #turn = null;
+  /** @type {OriginalTip | null} */ #tip = null;
+  #isBuilt = false;
+  #select = document.createElement("select");
+  #label = document.createElement("label");
+  #button = document.createElement("button");
+  #progress = document.createElement("progress");
+  #status = document.createElement("span");
+  #note = document.createElement("span");
+
+  connectedCallback() {
+    if (this.#isBuilt) return;
+    this.#isBuilt = true;
+    this.#build();
+    void this.#begin();
+    const offline = this.getAttribute("offline");
+    if (offline) void this.#keepOffline(new URL(offline, document.baseURI));
+  }
+
+  /** @param {URL} worker */
+  async #keepOffline(worker) {
+    try {
+      await keepOffline(worker);
+      this.dataset.offline = "ready";
+    } catch (error) {
+      console.warn("traduko: this page will not open without a connection:", error);
+    }
+  }
+
+  /** @returns {State} */
+  get state() {
+    return /** @type {State} */ (this.dataset.state ?? "unavailable");
+  }
+
+  /** The languages on offer that there is a model for. */
+  get #targets() {
+    const wanted = (this.getAttribute("to") ?? "").split(/\s+/u).filter(Boolean).map(primary);
+    const there = CATALOG.models.filter(({ source }) => source === primary(this.#from)).map(({ target }) => target);
+    return wanted.length > 0 ? wanted.filter((language) => there.includes(language)) : there;
+  }
+
+  get #from() {
+    return this.getAttribute("from") || document.documentElement.lang || "en";
+  }
+
+  get #target() {
+    return this.#select.value;
+  }
+
+  #build() {
+    const { strings, language } = this.#ui;
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(SHEET);
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet];
+    this.translate = false;
+    const bar = document.createElement("div");
+    bar.className = "bar";
+    bar.lang = language;
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", strings.group);
+    this.#label.append(`${strings.language} `, this.#select);
+    this.#button.type = "button";
+    this.#button.className = "translate";
+    this.#progress.setAttribute("aria-label", strings.group);
+    this.#status.className = "status";
+    this.#status.setAttribute("role", "status");
+    this.#note.className = "note";
+    bar.append(this.#label, this.#button, this.#progress, this.#status, this.#note);
+    root.append(bar);
+    this.#tip = new OriginalTip(root, strings.original, (node) => this.#translator?.originalAt(node) ?? null);
+    this.#button.addEventListener("click", () => (this.#turn ? this.undo() : void this.translatePage()));
+    this.#select.addEventListener("change", () => void this.#changeLanguage());
+    this.#showProgress(null);
+  }
+
+  async #begin() {
+    const { strings } = this.#ui;
+    const targets = this.#targets;
+    this.#select.replaceChildren(...targets.map((target) => new Option(this.#nameOf(target), target)));
+    this.#label.hidden = targets.length < 2;
+    this.#button.hidden = targets.length === 0;
+    if (location.protocol === "file:") return this.#show("unavailable", strings.fromFile);
+    if (targets.length === 0) return this.#show("unavailable", strings.unavailable(this.#nameOf(this.#from)));
+    const offered = this.#offered(targets);
+    const chosen = this.#choice;
+    if (offered !== null) this.dataset.offered = offered;
+    this.#select.value = chosen !== null && targets.includes(chosen) ? chosen : (offered ?? targets[0]);
+    await this.#showOffer();
+    // What was chosen on another page needs no question, as long as it needs no download.
+    if (chosen === this.#target && (await this.#isKept())) await this.translatePage();
+  }
+
+  /**
+   * The language that this visitor would rather read, or null.
+   *
+   * @param {string[]} targets
+   */
+  #offered(targets) {
+    const from = primary(this.#from);
+    const first = navigator.languages.map(primary).find((language) => language === from || targets.includes(language));
+    return first === undefined || first === from ? null : first;
+  }
+
+  async #isKept() {
+    return (await Translator.availability(this.#pair)) === "available";
+  }
+
+  get #pair() {
+    return { sourceLanguage: this.#from, targetLanguage: this.#target };
+  }
+
+  async #showOffer() {
+    const { strings } = this.#ui;
+    const isKept = await this.#isKept();
+    const size = megabytes(Translator.downloadBytes(this.#pair));
+    const words = strings.translate(this.#nameOf(this.#target));
+    this.#button.textContent = isKept ? words : `${words} (${strings.once(size)})`;
+    const savesData = /** @type {any} */ (navigator).connection?.saveData === true;
+    const notes = [!canKeep && strings.insecure, !isKept && savesData && strings.saveData];
+    this.#note.textContent = notes.filter(Boolean).join(" ");
+    this.#note.hidden = this.#note.textContent === "";
+    this.#show("idle", "");
+  }
+
+  async #changeLanguage() {
+    const wasOn = this.#turn !== null;
+    this.#stop();
+    this.#translator?.destroy();
+    this.#translator = null;
+    await this.#showOffer();
+    if (wasOn && (await this.#isKept())) await this.translatePage();
+  }
+
+  /** Translates the page, as a press of the button does: downloads what is missing. */
+  async translatePage() {
+    const { strings } = this.#ui;
+    this.#stop();
+    const turn = (this.#turn = new AbortController());
+    this.#choice = this.#target;
+    this.#button.textContent = strings.cancel;
+    this.#note.hidden = true;
+    this.#show("downloading", strings.starting);
+    try {
+      this.#translator ??= await this.#create(turn.signal);
+      if (turn.signal.aborted) return;
+      this.#show("translating", strings.translating);
+      await this.#translator.translatePage(document, {
+        signal: turn.signal,
+        onProgress: ({ done, total }) => {
+          if (this.state === "translating") this.#showProgress(done / total);
+        },
+        onBusy: (isBusy) => !isBusy && this.state === "translating" && this.#showTranslated(),
+        onError: (error) => turn === this.#turn && this.#fail(error),
+      });
+    } catch (error) {
+      if (turn === this.#turn) this.#fail(error);
+    }
+  }
+
+  /** Gives the page its original back and forgets the choice. */
+  undo() {
+    this.#stop();
+    this.#choice = null;
+    void this.#showOffer();
+  }
+
+  #stop() {
+    this.#turn?.abort(new DOMException("the visitor wants the original", "AbortError"));
+    this.#turn = null;
+    this.#tip?.watch(false);
+    this.#showProgress(null);
+  }
+
+  /** @param {AbortSignal} signal */
+  async #create(signal) {
+    const { strings } = this.#ui;
+    const total = Translator.downloadBytes(this.#pair);
+    const engine = this.getAttribute("engine");
+    return Translator.create({
+      ...this.#pair,
+      // Not the turn's: the engine outlives an undo.
+      engine: engine === "cpu" || engine === "webgpu" ? engine : "auto",
+      prefer: this.getAttribute("prefer") === "built-in" ? "built-in" : "traduko",
+      glossary: await this.#readGlossary(),
+      onEngine: (report) => {
+        if (report.isFinal) this.dataset.engine = report.name;
+        this.dispatchEvent(new CustomEvent("traduko-engine", { detail: report }));
+      },
+      monitor: (monitor) => monitor.addEventListener("downloadprogress", (event) => {
+        const { loaded } = /** @type {ProgressEvent} */ (event);
+        if (signal.aborted || this.state !== "downloading" || loaded === 0 || loaded === 1) return;
+        this.#showProgress(loaded);
+        this.#status.textContent = strings.downloading(megabytes(loaded * total), megabytes(total));
+      }),
+    });
+  }
+
+  /** @returns {Promise<Record<string, string>>} */
+  async #readGlossary() {
+    const address = this.getAttribute("glossary");
+    if (!address) return {};
+    const url = new URL(address, document.baseURI);
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url.pathname}: the server answered ${response.status}, expected a glossary`);
+    try {
+      const glossary = await response.json();
+      if (glossary === null || typeof glossary !== "object" || Array.isArray(glossary)) throw new Error("no object");
+      return glossary;
+    } catch (error) {
+      const wanted = 'expected JSON such as { "cargo": "cargo" }';
+      throw new Error(`${url.pathname}: ${error instanceof Error ? error.message : error} (${wanted})`);
+    }
+  }
+
+  #showTranslated() {
+    const { strings } = this.#ui;
+    this.#showProgress(null);
+    this.#button.textContent = strings.undo;
+    this.#tip?.watch(true);
+    this.#show("translated", `${strings.translated(this.#nameOf(this.#from))} ${strings.hover}`);
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#stop();
+    this.#button.textContent = this.#ui.strings.translate(this.#nameOf(this.#target));
+    const reason = error instanceof Error || error instanceof DOMException ? error.message : String(error);
+    console.error("traduko:", error);
+    this.#show("failed", this.#ui.strings.failed(reason));
+  }
+
+  /**
+   * @param {State} state
+   * @param {string} words
+   */
+  #show(state, words) {
+    this.#status.textContent = words;
+    if (this.dataset.state === state) return;
+    this.dataset.state = state;
+    this.dispatchEvent(new CustomEvent("traduko-state", { detail: { state }, bubbles: true }));
+  }
+
+  /** @param {number | null} share */
+  #showProgress(share) {
+    this.#progress.hidden = share === null;
+    this.#progress.value = share ?? 0;
+  }
+
+  /** @param {string} language */
+  #nameOf(language) {
+    try {
+      return new Intl.DisplayNames([this.#ui.language], { type: "language" }).of(language) ?? language;
+    } catch {
+      return language;
+    }
+  }
+
+  /** @returns {string | null} the language chosen on this site */
+  get #choice() {
+    try {
+      return localStorage.getItem(CHOICE);
+    } catch {
+      return null;
+    }
+  }
+
+  set #choice(language) {
+    try {
+      if (language === null) localStorage.removeItem(CHOICE);
+      else localStorage.setItem(CHOICE, language);
+    } catch {
+      // No storage for this site: the next page asks again.
+    }
+  }
+}
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
+}

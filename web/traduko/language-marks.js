@@ -1,0 +1,66 @@
+// @ts-check
+/** `lang` and `dir` of the elements whose words were translated, there and back. */
+
+import { primary } from "./catalog.js";
+
+/** Languages written from right to left. */
+const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "syr", "ug", "ur", "yi"]);
+
+export class LanguageMarks {
+  /** @type {string} */ #source;
+  /** @type {string} */ #target;
+  /** @type {Map<Element, { lang: string | null, dir: string | null }>} what the owner wrote */ #originals = new Map();
+
+  /**
+   * @param {string} source BCP 47
+   * @param {string} target BCP 47
+   */
+  constructor(source, target) {
+    [this.#source, this.#target] = [source, target];
+  }
+
+  /**
+   * The language that the page's owner wrote at an element.
+   *
+   * @param {Element} element
+   */
+  langOf(element) {
+    return this.#originals.has(element) ? this.#originals.get(element)?.lang ?? null : element.getAttribute("lang");
+  }
+
+  /**
+   * Marks the element that says which language `node` is in; `root` where none in it does.
+   *
+   * @param {Node} node
+   * @param {Element} root
+   */
+  mark(node, root) {
+    const element = /** @type {Element} */ (node.nodeType === Node.ELEMENT_NODE ? node : /** @type {ShadowRoot} */ (node).host);
+    const closest = element.closest("[lang]");
+    const marked = closest && root.contains(closest) ? closest : root;
+    if (this.#originals.has(marked)) return;
+    const lang = marked.getAttribute("lang");
+    this.#originals.set(marked, { lang, dir: marked.getAttribute("dir") });
+    marked.setAttribute("lang", this.#target);
+    const [from, to] = [this.#source, this.#target].map((language) => RIGHT_TO_LEFT.has(primary(language)));
+    if (from !== to) marked.setAttribute("dir", to ? "rtl" : "ltr");
+  }
+
+  restore() {
+    for (const [element, { lang, dir }] of this.#originals) {
+      put(element, "lang", lang);
+      put(element, "dir", dir);
+    }
+    this.#originals.clear();
+  }
+}
+
+/**
+ * @param {Element} element
+ * @param {string} attribute
+ * @param {string | null} value
+ */
+function put(element, attribute, value) {
+  if (value === null) element.removeAttribute(attribute);
+  else if (element.getAttribute(attribute) !== value) element.setAttribute(attribute, value);
+}
