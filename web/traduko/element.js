@@ -162,9 +162,10 @@ export class TradukoTranslate extends HTMLElement {
 
   async #showOffer() {
     const { strings } = this.#ui;
-    const isKept = await this.#isKept();
     const size = megabytes(Translator.downloadBytes(this.#pair));
     const words = strings.translate(this.#nameOf(this.#target));
+    this.#button.textContent = words;
+    const isKept = await this.#isKept();
     this.#button.textContent = isKept ? words : `${words} (${strings.once(size)})`;
     const savesData = /** @type {any} */ (navigator).connection?.saveData === true;
     const notes = [!canKeep && strings.insecure, !isKept && savesData && strings.saveData];
