@@ -118,22 +118,12 @@ export class BlockFinder {
    * The blocks under `root`, and a `null` for each element on the way, where a caller may rest.
    *
    * @param {Element | ShadowRoot} root
+   * @param {boolean} [isAgain] whether to read only `root`'s own text and what in it was never visited
    * @returns {Generator<Block | null, void>}
    */
-  *find(root) {
-    this.#inline.clear();
-    yield* this.#visit(root, this.isLeftAlone(root), false);
-  }
-
-  /**
-   * The blocks of `root`'s own text, and of what in it was never visited.
-   *
-   * @param {Element | ShadowRoot} root
-   * @returns {Generator<Block | null, void>}
-   */
-  *findAgain(root) {
-    this.#inline.clear();
-    yield* this.#visit(root, this.isLeftAlone(root), true);
+  *find(root, isAgain = false) {
+    this.refresh();
+    yield* this.#visit(root, this.isLeftAlone(root), isAgain);
   }
 
   /** Forgets what is inline: the page has changed. */

@@ -276,7 +276,7 @@ export class TradukoTranslate extends HTMLElement {
   #fail(error) {
     this.#stop();
     this.#button.textContent = this.#ui.strings.translate(this.#nameOf(this.#target));
-    const reason = error instanceof Error || error instanceof DOMException ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     console.error("traduko:", error);
     this.#show("failed", this.#ui.strings.failed(reason));
   }

@@ -178,7 +178,7 @@ export class PageTranslator {
     for (let next = this.#toSearch.shift(); next; next = this.#toSearch.shift()) {
       const { root, isAgain } = next;
       if (!root.isConnected) continue;
-      const search = isAgain ? this.#finder.findAgain(root) : this.#finder.find(root);
+      const search = this.#finder.find(root, isAgain);
       for (;;) {
         const { done, value } = this.#quietly(() => search.next());
         if (done) break;
@@ -301,7 +301,11 @@ export class PageTranslator {
     for (const key of sources.keys()) if (this.#known.has(key)) sources.delete(key);
     const asked = [...sources.values()];
     if (asked.length > 0) {
-      const translations = await this.#options.translate(asked, { signal: this.#stop.signal });
+      const translations = await this.#options.translate(asked, { signal: this.#stop.signal }).catch((error) => {
+        // They wait for the next attempt, which whatever the page does next begins.
+        for (const unit of units) if (this.#units.has(unit)) this.#queue.add(unit);
+        throw error;
+      });
       asked.forEach((source, index) => this.#known.set(keyOf(source), translations[index]));
       void this.#options.memory?.write(asked, translations);
     }

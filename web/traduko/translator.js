@@ -238,7 +238,7 @@ export class Translator {
 
   /**
    * Translates a page, or a part of one, in place, and keeps it translated while it changes. Resolves when all that is
-   * there is translated.
+   * there is translated; where it rejects, the original is back.
    *
    * @param {Document | ShadowRoot | Element} [root]
    * @param {PageOptions} [options]
@@ -256,7 +256,12 @@ export class Translator {
     });
     this.#pages.add(page);
     both.addEventListener("abort", () => this.#restore(page), { once: true });
-    await page.start();
+    try {
+      await page.start();
+    } catch (error) {
+      this.#restore(page);
+      throw error;
+    }
   }
 
   /** Gives every page that was translated its original back. */
@@ -369,13 +374,15 @@ function readGlossary(glossary) {
  */
 async function createBuiltIn({ source, target }, { signal, tell }) {
   const pair = { sourceLanguage: source, targetLanguage: target };
+  const own = builtIn();
+  if (!own) return null;
   try {
-    if ((await builtIn()?.availability(pair)) === "unavailable") return null;
-    /** @param {EventTarget} own */
-    const monitor = (own) => {
-      own.addEventListener("downloadprogress", (event) => tell(/** @type {ProgressEvent} */ (event).loaded));
+    if ((await own.availability(pair)) === "unavailable") return null;
+    /** @param {EventTarget} events */
+    const monitor = (events) => {
+      events.addEventListener("downloadprogress", (event) => tell(/** @type {ProgressEvent} */ (event).loaded));
     };
-    return (await builtIn()?.create({ ...pair, signal, monitor })) ?? null;
+    return await own.create({ ...pair, signal, monitor });
   } catch (error) {
     signal?.throwIfAborted();
     console.warn("the browser's own translator does not start, ours does:", error);

@@ -20,6 +20,13 @@ pub(crate) struct Term {
     pub replacement: String,
 }
 
+impl Term {
+    /// Whether it shares a byte with a range of the text.
+    pub fn overlaps(&self, range: &Range<usize>) -> bool {
+        self.range.start < range.end && range.start < self.range.end
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Mask {
     letter: char,

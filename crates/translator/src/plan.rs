@@ -92,18 +92,13 @@ impl Plan {
         Ok(Self { options: options.clone(), texts: texts.to_vec(), terms, segments, batches })
     }
 
-    /// A segment's own part of its text.
-    pub(crate) fn source(&self, segment: &Segment) -> &str {
-        &self.texts[segment.text][segment.range.clone()]
-    }
-
     /// A segment's terms, its numbers among them.
     pub(crate) fn terms_and_numbers(&self, segment: &Segment) -> Vec<Term> {
         let mut terms = within(&self.terms[segment.text], &segment.range).to_vec();
-        let content = self.source(segment);
+        let content = &self.texts[segment.text][segment.range.clone()];
         for number in numbers(content) {
             let (replacement, range) = (content[number.clone()].to_owned(), shifted(number, segment.range.start));
-            if !terms.iter().any(|term| term.range.start < range.end && range.start < term.range.end) {
+            if !terms.iter().any(|term| term.overlaps(&range)) {
                 terms.push(Term { range, replacement });
             }
         }
@@ -319,8 +314,7 @@ fn terms_of(text: &str, glossary: &Glossary) -> Vec<Term> {
     let mut terms: Vec<Term> = kept.map(|range| Term { replacement: text[range.clone()].to_owned(), range }).collect();
     let n_kept = terms.len();
     for term in glossary.find(text) {
-        let overlaps = |kept: &Term| kept.range.start < term.range.end && term.range.start < kept.range.end;
-        if !terms[..n_kept].iter().any(overlaps) {
+        if !terms[..n_kept].iter().any(|kept| kept.overlaps(&term.range)) {
             terms.push(term);
         }
     }

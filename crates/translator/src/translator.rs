@@ -9,7 +9,7 @@ use traduko_package::Package;
 use traduko_text::SubwordTokenizer;
 
 use crate::loops::without_loops;
-use crate::numbers::{has_numbers, numbers};
+use crate::numbers::has_numbers;
 use crate::plan::{Finished, Segment};
 use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
@@ -133,8 +133,9 @@ impl<B: Kernels> Translator<B> {
             return Ok(Vec::new());
         }
         let sources: Vec<Vec<u32>> = segments.iter().map(|segment| segment.ids.clone()).collect();
-        let has_terms =
-            segments.iter().any(|segment| segment.masked.n_terms() > 0 || !numbers(&segment.masked.text).is_empty());
+        let has_terms = segments
+            .iter()
+            .any(|segment| segment.masked.n_terms() > 0 || segment.masked.text.contains(char::is_numeric));
         let options = SearchOptions {
             beam: plan.options.beam,
             max_length,
@@ -163,11 +164,11 @@ impl<B: Kernels> Translator<B> {
     ) -> Result<Option<Finished>, TranslateError> {
         let mut chosen: Option<Finished> = None;
         for Hypothesis { tokens, score, attention: mut rows } in hypotheses {
-            let kept = without_loops(&tokens, &segment.ids, |token| self.has_letters(token));
-            let tokens: Vec<u32> = kept.iter().map(|&at| tokens[at]).collect();
             if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= n_best) {
                 break;
             }
+            let kept = without_loops(&tokens, &segment.ids, |token| self.has_letters(token));
+            let tokens: Vec<u32> = kept.iter().map(|&at| tokens[at]).collect();
             let (text, offsets) = self.decode(&tokens)?;
             let Some(mut unmasked) = segment.masked.unmask(&text) else { continue };
             if !has_numbers(&segment.masked.text, &text) {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use js_sys::{Function, Map, Promise, Uint8Array};
 use traduko_package::{Manifest, Package};
@@ -64,19 +65,14 @@ impl Engine {
         let mut options = options.resolve()?;
         let sources: Vec<(String, Markup)> =
             Source::from_js(texts)?.into_iter().map(Source::take).collect::<Result<_, _>>()?;
-        let (texts, markups): (Vec<String>, Vec<Markup>) = sources.into_iter().unzip();
+        let (mut texts, markups): (Vec<String>, Vec<Markup>) = sources.into_iter().unzip();
         let wants_attention = options.with_attention;
         // Elements follow their words by what the network looked at.
         options.with_attention |= markups.iter().any(|markup| !markup.spans().is_empty());
-        let is_left = |text: &String| leaves_target_language && self.is_in_target_language(text);
-        let left: Vec<bool> = texts.iter().map(is_left).collect();
+        let is_left = |text: &str| leaves_target_language && self.is_in_target_language(text);
         // A text that is left is empty for the network, so that the others keep their places.
-        let wanted: Vec<String> = texts
-            .iter()
-            .zip(&left)
-            .map(|(text, is_left)| if *is_left { String::new() } else { text.clone() })
-            .collect();
-        let plan = self.translator.plan(&wanted, &options).map_err(js_error)?;
+        let left: Vec<Option<String>> = texts.iter_mut().map(|text| is_left(text).then(|| take(text))).collect();
+        let plan = self.translator.plan(&texts, &options).map_err(js_error)?;
         let mut batches = Vec::with_capacity(plan.n_batches());
         let mut done = 0;
         for batch in 0..plan.n_batches() {
@@ -89,9 +85,9 @@ impl Engine {
         }
         let sources = texts.into_iter().zip(&markups).zip(left);
         let translations = self.translator.finish(&plan, batches).into_iter().zip(sources);
-        let translations = translations.map(|(translation, ((text, markup), is_left))| {
-            if is_left {
-                return Translation::untouched(text, markup);
+        let translations = translations.map(|(translation, ((text, markup), left))| {
+            if let Some(left) = left {
+                return Translation::untouched(left, markup);
             }
             let translation = Translation::new(translation, &text, markup);
             if wants_attention { translation } else { translation.without_attention() }

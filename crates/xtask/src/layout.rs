@@ -145,7 +145,7 @@ impl Package {
     /// Writes the files under a folder named for the manifest, which names all others by their hashes.
     fn write(self, folder: &Path) -> Result<Model> {
         let Self { source, target, files } = self;
-        let hash = files.first().map(|(_, manifest)| hex(manifest)).unwrap_or_default();
+        let hash = files.first().map(|(_, manifest)| hex(Sha256::digest(manifest))).unwrap_or_default();
         let name = format!("models/{source}-{target}-{}/", &hash[..HASH_DIGITS.min(hash.len())]);
         let inside = folder.join(&name);
         fs::create_dir_all(&inside).with_context(|| format!("creating {}", inside.display()))?;
@@ -176,7 +176,7 @@ fn version(scripts: &BTreeMap<String, Vec<u8>>, wasm: &[(&str, String, Vec<u8>)]
     scripts.iter().for_each(|(name, bytes)| add(name, bytes));
     wasm.iter().for_each(|(_, name, bytes)| add(name, bytes));
     models.iter().flat_map(|model| &model.files).for_each(|(name, bytes)| add(name, bytes));
-    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(hash.finalize());
     format!("{}-{}", env!("CARGO_PKG_VERSION"), &hash[..HASH_DIGITS])
 }
 
@@ -204,11 +204,11 @@ fn write_gzip(folder: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry> {
     encoder.write_all(bytes).with_context(writing)?;
     let file = encoder.finish().with_context(writing)?;
     let gzip_bytes = usize::try_from(file.metadata().with_context(writing)?.len())?;
-    Ok(FileEntry { name: name.to_owned(), bytes: bytes.len(), sha256: hex(bytes), gzip_bytes })
+    Ok(FileEntry { name: name.to_owned(), bytes: bytes.len(), sha256: hex(Sha256::digest(bytes)), gzip_bytes })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn hex(digest: impl AsRef<[u8]>) -> String {
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
