@@ -54,6 +54,14 @@ impl Browser {
     /// # Errors
     /// Fails when there is no chromedriver, or it cannot start Chromium.
     pub async fn start(graphics: Graphics) -> Result<Self> {
+        Self::start_with(graphics, &[]).await
+    }
+
+    /// Starts a browser with more of Chromium's own arguments.
+    ///
+    /// # Errors
+    /// Fails when there is no chromedriver, or it cannot start Chromium.
+    pub async fn start_with(graphics: Graphics, more: &[String]) -> Result<Self> {
         let driver = Driver::start()?;
         let profile = tempfile::tempdir()?;
         let mut arguments = vec![
@@ -72,6 +80,7 @@ impl Browser {
             Graphics::Without => "--disable-features=WebGPU".to_owned(),
             Graphics::Emulated => "--enable-unsafe-webgpu".to_owned(),
         });
+        arguments.extend_from_slice(more);
         let mut options = json!({ "args": arguments });
         if let Ok(program) = env::var("CHROME") {
             options["binary"] = program.into();
@@ -203,7 +212,11 @@ impl Browser {
         self.finish_where(ConsoleEntry::is_network).await
     }
 
-    async fn finish_where(mut self, is_expected: impl Fn(&ConsoleEntry) -> bool) -> Result<()> {
+    /// Ends the browser as [`Self::finish`] does, but for errors that a test provokes.
+    ///
+    /// # Errors
+    /// Fails when the console holds another error, having printed all of it.
+    pub async fn finish_where(mut self, is_expected: impl Fn(&ConsoleEntry) -> bool) -> Result<()> {
         self.read_console().await?;
         self.console.iter().for_each(|entry| println!("{entry}"));
         let errors: Vec<_> = self.console.iter().filter(|entry| entry.is_error() && !is_expected(entry)).collect();
@@ -220,7 +233,11 @@ impl Browser {
         Ok(())
     }
 
-    async fn dev_tools(&mut self, method: &'static str, parameters: Value) -> Result<Value> {
+    /// Calls a method of the DevTools protocol.
+    ///
+    /// # Errors
+    /// Fails when the browser refuses.
+    pub async fn dev_tools(&mut self, method: &'static str, parameters: Value) -> Result<Value> {
         let command = ChromeCommand::DevTools { method, parameters };
         self.client.issue_cmd(command).await.with_context(|| format!("calling {method}"))
     }

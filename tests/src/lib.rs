@@ -6,8 +6,12 @@
 mod browser;
 mod console;
 mod driver;
+mod plain_host;
 mod site;
+mod site_folder;
 
 pub use browser::{Browser, Graphics, View};
 pub use console::ConsoleEntry;
+pub use plain_host::PlainHost;
 pub use site::Site;
+pub use site_folder::SiteFolder;

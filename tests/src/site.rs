@@ -18,7 +18,15 @@ impl Site {
     /// # Errors
     /// Fails when the page has not been built.
     pub fn start() -> Result<Self> {
-        let server = Server::start(&workspace().join("dist"), (Ipv4Addr::LOCALHOST, 0).into())?;
+        Self::start_in(&workspace().join("dist"))
+    }
+
+    /// Serves another folder.
+    ///
+    /// # Errors
+    /// Fails when there is no `index.html` in it.
+    pub fn start_in(folder: &Path) -> Result<Self> {
+        let server = Server::start(folder, (Ipv4Addr::LOCALHOST, 0).into())?;
         let base = format!("http://{}/", server.address());
         Ok(Self { server: Some(server), base })
     }

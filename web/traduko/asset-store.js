@@ -36,26 +36,25 @@ export async function readAssets(assets, onProgress) {
     progress.cached &&= cached;
     onProgress({ ...progress });
   };
-  const read = [];
-  for (const { folder, files } of assets) {
-    /** @type {Map<string, Uint8Array>} */
-    const byName = new Map();
-    for (const entry of files) byName.set(entry.name, await readFile(folder, entry, cache, advance));
-    read.push(byName);
-  }
-  return read;
+  return Promise.all(assets.map(async ({ folder, files }) => {
+    const read = files.map(async (entry) => {
+      const bytes = await readFile(folder, entry, cache, advance);
+      return /** @type {const} */ ([entry.name, bytes]);
+    });
+    return new Map(await Promise.all(read));
+  }));
 }
 
 /**
- * Whether nothing of `assets` has to be downloaded.
+ * Bytes of `assets` on the wire that this browser does not keep yet.
  *
  * @param {Assets[]} assets
  */
-export async function areKept(assets) {
+export async function missingBytes(assets) {
   const cache = await openCache();
-  if (cache === null) return false;
-  const keys = assets.flatMap(({ files }) => files.map(keyOf));
-  return (await Promise.all(keys.map((key) => cache.match(key)))).every((kept) => kept !== undefined);
+  const files = assets.flatMap(({ files }) => files);
+  const kept = await Promise.all(files.map((entry) => cache?.match(keyOf(entry))));
+  return downloadBytes(files.filter((_, index) => !kept[index]));
 }
 
 /** Drops what no entry of the catalog names any more: what an update left behind. */

@@ -18,6 +18,7 @@ import { BASE, CATALOG, primary } from "./catalog.js";
 import { keepOffline } from "./offline.js";
 import { OriginalTip } from "./original-tip.js";
 import { stringsFor } from "./strings.js";
+import { prepareEngine } from "./translator-client.js";
 import { Translator } from "./translator.js";
 
 /** @typedef {"unavailable" | "idle" | "downloading" | "translating" | "translated" | "failed"} State */
@@ -162,11 +163,14 @@ export class TradukoTranslate extends HTMLElement {
 
   async #showOffer() {
     const { strings } = this.#ui;
-    const size = megabytes(Translator.downloadBytes(this.#pair));
     const words = strings.translate(this.#nameOf(this.#target));
     this.#button.textContent = words;
-    const isKept = await this.#isKept();
-    this.#button.textContent = isKept ? words : `${words} (${strings.once(size)})`;
+    const bytes = await Translator.downloadBytes(this.#pair);
+    // Pressed meanwhile.
+    if (this.#turn !== null) return;
+    const isKept = bytes === 0;
+    if (isKept) void prepareEngine();
+    this.#button.textContent = isKept ? words : `${words} (${strings.once(megabytes(bytes))})`;
     const savesData = /** @type {any} */ (navigator).connection?.saveData === true;
     const notes = [!canKeep && strings.insecure, !isKept && savesData && strings.saveData];
     this.#note.textContent = notes.filter(Boolean).join(" ");
@@ -226,7 +230,7 @@ export class TradukoTranslate extends HTMLElement {
   /** @param {AbortSignal} signal */
   async #create(signal) {
     const { strings } = this.#ui;
-    const total = Translator.downloadBytes(this.#pair);
+    const total = await Translator.downloadBytes(this.#pair);
     const engine = this.getAttribute("engine");
     return Translator.create({
       ...this.#pair,

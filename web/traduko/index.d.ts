@@ -44,8 +44,8 @@ export class Translator {
   static availability(options: TranslatorPair): Promise<"unavailable" | "downloadable" | "downloading" | "available">;
   /** Rejects with `NotSupportedError`, `NetworkError`, `AbortError` or `OperationError`. */
   static create(options: TranslatorCreateOptions): Promise<Translator>;
-  /** Bytes to download before a pair can be translated for the first time. */
-  static downloadBytes(options: TranslatorPair): number;
+  /** Bytes to download before a pair can be translated: none where this browser keeps them all. */
+  static downloadBytes(options: TranslatorPair): Promise<number>;
   readonly sourceLanguage: string;
   readonly targetLanguage: string;
   readonly inputQuota: number;
@@ -65,6 +65,9 @@ export class Translator {
 
 /** Makes `Translator` global where the browser has none; tells whether it did. */
 export function installPolyfill(): boolean;
+
+/** Loads the engine's scripts ahead, so that a page whose connection is lost later can still start it. */
+export function prepareEngine(): Promise<void>;
 
 /** Resolves once this page would open without a connection. */
 export function keepOffline(worker: URL): Promise<void>;

@@ -48,6 +48,10 @@
  * @typedef {object} Loaded
  * @property {EngineName} engine
  *
+ * @typedef {object} PrepareRequest only the scripts, no model
+ * @property {"prepare"} type
+ * @property {EngineName} engine
+ *
  * @typedef {object} LoadRequest
  * @property {"load"} type
  * @property {EngineName} engine
@@ -70,7 +74,7 @@
  * @property {"measure"} type
  * @property {string} text
  *
- * @typedef {LoadRequest | TranslateRequest | BenchmarkRequest | MeasureRequest} Request
+ * @typedef {PrepareRequest | LoadRequest | TranslateRequest | BenchmarkRequest | MeasureRequest} Request
  *
  * @typedef {object} CancelMessage
  * @property {"cancel"} type

@@ -8,7 +8,7 @@ import { TradukoTranslate } from "./element.js";
 
 export { CATALOG } from "./catalog.js";
 export { keepOffline } from "./offline.js";
-export { TranslatorClient, label } from "./translator-client.js";
+export { TranslatorClient, label, prepareEngine } from "./translator-client.js";
 export { Translator, installPolyfill } from "./translator.js";
 export { WorkerPort } from "./worker-port.js";
 export { TradukoTranslate };

@@ -37,6 +37,33 @@ import { EngineDied, WorkerPort } from "./worker-port.js";
 
 const TIMED_STEPS = 60;
 
+/** A worker that has its scripts, or is loading them, and waits for work. @type {{ port: WorkerPort, ready: Promise<void> } | null} */
+let spare = null;
+
+/**
+ * Loads the scripts of the CPU engine, so that a page whose connection is lost later can still start it from what the
+ * browser keeps. Resolves once they are there, or cannot be had: whoever translates next is told.
+ */
+export function prepareEngine() {
+  if (spare) return spare.ready;
+  const port = new WorkerPort();
+  const ready = port.call({ type: "prepare", engine: "cpu" }).catch(() => {
+    if (spare?.port !== port) return;
+    port.close();
+    spare = null;
+  });
+  spare = { port, ready };
+  return ready;
+}
+
+/** @param {EngineName} engine */
+function takePort(engine) {
+  if (engine !== "cpu" || !spare) return new WorkerPort();
+  const { port } = spare;
+  spare = null;
+  return port;
+}
+
 export class TranslatorClient {
   /** @type {Required<ClientOptions>} */ #options;
   /** @type {Promise<Running> | null} the engine in use, or the one that is starting */ #running = null;
@@ -186,7 +213,7 @@ export class TranslatorClient {
    * @returns {Promise<Running>}
    */
   async #load(engine, forced) {
-    const port = new WorkerPort();
+    const port = takePort(engine);
     this.#ports.add(port);
     try {
       const loaded = await port.call(

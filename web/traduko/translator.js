@@ -5,11 +5,11 @@
  * global `Translator` only after `installPolyfill()`, and only where the browser has none.
  */
 
-import { areKept } from "./asset-store.js";
+import { missingBytes } from "./asset-store.js";
 import { RewrittenAttribute, findAttributes } from "./attributes.js";
 import { BlockFinder, findBlocks } from "./blocks.js";
 import { builtIn, translateWith } from "./built-in.js";
-import { CATALOG, downloadBytes, findModel, primary } from "./catalog.js";
+import { CATALOG, findModel, primary } from "./catalog.js";
 import { PageTranslator } from "./page-translator.js";
 import { Rewriting } from "./rewrite.js";
 import { TranslationMemory } from "./translation-memory.js";
@@ -77,21 +77,20 @@ export class Translator {
    */
   static async availability(options) {
     const pair = readPair(options);
-    const model = findModel(pair.source, pair.target);
-    if (!model || !CATALOG.engines.cpu) return "unavailable";
+    const assets = assetsFor(pair);
+    if (!assets) return "unavailable";
     if (downloading.has(pair.key)) return "downloading";
-    return (await areKept([model, CATALOG.engines.cpu])) ? "available" : "downloadable";
+    return (await missingBytes(assets)) === 0 ? "available" : "downloadable";
   }
 
   /**
-   * Bytes to download before a pair of languages can be translated for the first time.
+   * Bytes to download before a pair of languages can be translated: none where this browser keeps them all.
    *
    * @param {PairOptions} options
+   * @returns {Promise<number>}
    */
-  static downloadBytes(options) {
-    const pair = readPair(options);
-    const model = findModel(pair.source, pair.target);
-    return model ? downloadBytes([...model.files, ...CATALOG.engines.cpu.files]) : 0;
+  static async downloadBytes(options) {
+    return missingBytes(assetsFor(readPair(options)) ?? []);
   }
 
   /**
@@ -337,6 +336,17 @@ export function installPolyfill() {
 }
 
 /** @typedef {{ source: string, target: string, key: string }} Pair */
+
+/**
+ * The model of a pair and the engine that runs everywhere, or null where one is not here.
+ *
+ * @param {Pair} pair
+ */
+function assetsFor(pair) {
+  const model = findModel(pair.source, pair.target);
+  const { cpu } = CATALOG.engines;
+  return model && cpu ? [model, cpu] : null;
+}
 
 /**
  * @param {PairOptions} options

@@ -77,6 +77,8 @@ async function run(message) {
  */
 function answer(message, id) {
   switch (message.type) {
+    case "prepare":
+      return importProgram(message.engine).then(() => {});
     case "load":
       return load(message, id);
     case "translate":
@@ -101,14 +103,11 @@ async function load(request, id) {
     if (fault !== null) throw Object.assign(new Error(fault), { name: "Unsuitable" });
     settleDevices = watchDevices(die);
   }
-  const program = CATALOG.engines[request.engine];
   const model = findModel(request.source, request.target);
-  if (!program) throw new Error(`this copy of Traduko holds no ${request.engine} engine`);
   if (!model) throw new Error(`this copy of Traduko holds no model from ${request.source} to ${request.target}`);
-  const glueUrl = new URL(`${program.folder}traduko_${request.engine}.js`, BASE).href;
   const [glue, [programFiles, modelFiles]] = await Promise.all([
-    import(glueUrl),
-    readAssets([program, model], (progress) => send({ type: "progress", id, progress })),
+    importProgram(request.engine),
+    readAssets([CATALOG.engines[request.engine], model], (progress) => send({ type: "progress", id, progress })),
   ]);
   const [wasm] = programFiles.values();
   await glue.default({ module_or_path: wasm });
@@ -118,6 +117,18 @@ async function load(request, id) {
   engine = await glue.Engine.load(modelFiles);
   void dropOldFiles();
   return { engine: request.engine };
+}
+
+/**
+ * The script of an engine, which loads and calls its WebAssembly.
+ *
+ * @param {import("./protocol.js").EngineName} name
+ * @returns {Promise<any>}
+ */
+async function importProgram(name) {
+  const program = CATALOG.engines[name];
+  if (!program) throw new Error(`this copy of Traduko holds no ${name} engine`);
+  return import(new URL(`${program.folder}traduko_${name}.js`, BASE).href);
 }
 
 /**

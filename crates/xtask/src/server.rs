@@ -17,8 +17,8 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// `wasm-unsafe-eval` is what a browser asks for before it compiles WebAssembly; it allows no JavaScript `eval`.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; \
-                      object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; \
+                      worker-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A static file server on its own thread.
 ///
@@ -106,7 +106,7 @@ mod tests {
         let address = server.address();
         let page = get(address, "/").unwrap();
         assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("<p>hello</p>"), "{page}");
-        assert!(page.contains("content-security-policy: default-src 'self'"), "{page}");
+        assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
         let wasm = get(address, "/page.wasm").unwrap();
         assert!(wasm.contains("content-type: application/wasm"), "{wasm}");
         assert!(get(address, "/missing").unwrap().starts_with("HTTP/1.1 404"));

@@ -53,6 +53,6 @@ async fn pages_are_read_and_rewritten_without_losing_a_node() -> Result<()> {
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url("demo/")).await?;
     let body = format!("const fixtures = {}; {}", json!(FIXTURES), include_str!("blocks.js"));
-    check_faults(&run_in_page(&mut browser, &site, &body, 60).await?)?;
+    check_faults(&run_in_page(&mut browser, &site.url(""), &body, 60).await?)?;
     browser.finish().await
 }

@@ -14,7 +14,7 @@ check("no model: NotSupportedError", (await nameOf(Translator.create({ sourceLan
 check("aborted before: AbortError", (await nameOf(Translator.create({ ...pair, signal: AbortSignal.abort() }))) === "AbortError");
 check("a bad glossary: TypeError", (await nameOf(Translator.create({ ...pair, glossary: { "": "x" } }))) === "TypeError");
 check("downloadable at first", (await Translator.availability(pair)) === "downloadable");
-check("the size is known", Translator.downloadBytes(pair) > 1e6);
+check("the size is known", (await Translator.downloadBytes(pair)) > 1e6);
 
 const abandoned = new AbortController();
 const creation = nameOf(Translator.create({ ...pair, engine: "cpu", signal: abandoned.signal }));

@@ -3,8 +3,10 @@
 mod blocks;
 mod demo_site;
 mod engines;
+mod hosts;
 mod layout;
 mod offline;
 mod pages;
+mod storage;
 mod text_page;
 mod visitor;

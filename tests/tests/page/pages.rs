@@ -10,7 +10,7 @@ async fn run(page: &str, body: &str) -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;
     browser.open(&site.url(page)).await?;
-    let report = run_in_page(&mut browser, &site, body, 3 * TRANSLATE).await?;
+    let report = run_in_page(&mut browser, &site.url(""), body, 3 * TRANSLATE).await?;
     check_faults(&report)?;
     browser.finish().await
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use traduko_tests::{Browser, Site};
+use traduko_tests::Browser;
 
 /// Seconds for the model to arrive and an engine to start, on a slow machine.
 pub const START: u64 = 120;
@@ -73,11 +73,11 @@ pub async fn press_undo(browser: &mut Browser) -> Result<()> {
 
 /// Runs the body of an async function with the site's address as `base` in the page, and gives what it returns; an error of
 /// the script is a fault of the test.
-pub async fn run_in_page(browser: &mut Browser, site: &Site, body: &str, seconds: u64) -> Result<Value> {
-    let base = json!(site.url(""));
+pub async fn run_in_page(browser: &mut Browser, base: &str, body: &str, seconds: u64) -> Result<Value> {
     let run = format!(
         "const run = async (base) => {{ {body} }};
-         run({base}).then((value) => (window.report = {{ value }}), (error) => (window.report = {{ error: error.stack ?? String(error) }}))"
+         run({}).then((value) => (window.report = {{ value }}), (error) => (window.report = {{ error: error.stack ?? String(error) }}))",
+        json!(base)
     );
     browser.script(&run).await?;
     let report = browser.wait(seconds, "return window.report").await?;
