@@ -13,5 +13,5 @@ mod site_folder;
 pub use browser::{Browser, Graphics, View};
 pub use console::ConsoleEntry;
 pub use plain_host::PlainHost;
-pub use site::Site;
+pub use site::{Site, workspace};
 pub use site_folder::SiteFolder;

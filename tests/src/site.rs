@@ -44,6 +44,7 @@ impl Site {
 }
 
 /// The folder of the workspace.
-pub(crate) fn workspace() -> PathBuf {
+#[must_use]
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

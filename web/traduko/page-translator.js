@@ -29,8 +29,8 @@ const TEXTS_PER_CALL = 8;
 const CALLS = 2;
 /** Texts looked up at once in what earlier pages left. */
 const TEXTS_PER_LOOK = 64;
-/** Where a page writes the same place more often than this, it argues with us, and has the last word. */
-const MOST_WRITES = { count: 40, within_ms: 10_000 };
+/** Where a page writes the same place more often than this, it may argue with us: we wait, each time twice as long. */
+const MOST_WRITES = { count: 60, within_ms: 2_000 };
 const WATCHED = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES };
 
 /**
@@ -54,7 +54,7 @@ export class PageTranslator {
   /** @type {WeakMap<Node, Set<Unit>>} by owner */ #unitsOf = new WeakMap();
   /** @type {Map<string, Translation>} */ #known = new Map();
   /** @type {{ root: Element | ShadowRoot, isAgain: boolean }[]} */ #toSearch = [];
-  /** @type {WeakMap<Node, { count: number, since: number }>} */ #writes = new WeakMap();
+  /** @type {WeakMap<Node, { count: number, since: number, pause: number }>} */ #writes = new WeakMap();
   /** @type {Set<HTMLIFrameElement>} */ #frames = new Set();
   #observer = new MutationObserver((records) => this.#hear(records));
   #stop = new AbortController();
@@ -242,11 +242,20 @@ export class PageTranslator {
   /** @param {Node} owner */
   #isArgued(owner) {
     const now = performance.now();
-    let writes = this.#writes.get(owner);
-    if (!writes || now - writes.since > MOST_WRITES.within_ms) writes = { count: 0, since: now };
+    const { count, within_ms } = MOST_WRITES;
+    const writes = this.#writes.get(owner) ?? { count: 0, since: now, pause: within_ms };
     this.#writes.set(owner, writes);
+    if (writes.count <= count && now - writes.since > within_ms) Object.assign(writes, { count: 0, since: now });
     writes.count++;
-    return writes.count > MOST_WRITES.count;
+    if (writes.count === count + 1) {
+      setTimeout(() => {
+        Object.assign(writes, { count: 0, since: performance.now(), pause: 2 * writes.pause });
+        this.#finder.refresh();
+        const container = owner.isConnected && !this.#stop.signal.aborted ? this.#finder.containerOf(owner) : null;
+        if (container) this.#search(container, true);
+      }, writes.pause);
+    }
+    return writes.count > count;
   }
 
   /** @param {Element} element @returns {AttributeUnit[]} */

@@ -2,11 +2,13 @@
 //!
 //! Each command first installs what it needs and nothing more, says what it does, and names the command that failed.
 
+mod apt;
 mod browser;
 mod command;
 mod layout;
 mod lockfile;
 mod page;
+mod react;
 mod steps;
 mod test;
 mod tools;

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use crate::browser::driver_path;
 use crate::command::{cargo, command, run};
 use crate::page;
+use crate::react;
 use crate::steps::Steps;
 use crate::tools::{self, Tool, WASM_TARGET};
 use crate::wasm::{VARIANTS, Variant};
@@ -37,7 +38,7 @@ impl TestStep {
             Self::ClippyWasm => &[Tool::Lints, Tool::WasmTarget],
             Self::WasmTests => &[Tool::WasmTarget, Tool::WasmBindgen, Tool::WasmPack, Tool::Browser],
             Self::Page => &page::NEEDS,
-            Self::PageTests => &[Tool::Browser],
+            Self::PageTests => &[Tool::Browser, Tool::Firefox, Tool::Geckodriver, Tool::Npm, Tool::Python],
         }
     }
 
@@ -56,10 +57,13 @@ impl TestStep {
                 .into_iter()
                 .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
             Self::Page => steps.run("page", page::build),
-            // One browser at a time: two would share the cores and only wait for each other.
-            Self::PageTests => steps.run("page tests", || {
-                native("test", "--features traduko-tests/browser --test page -- --test-threads 1")
-            }),
+            Self::PageTests => {
+                steps.run("React page", react::build)?;
+                // One browser at a time: two would share the cores and only wait for each other.
+                steps.run("page tests", || {
+                    native("test", "--features traduko-tests/browser --test page -- --test-threads 1")
+                })
+            }
         }
     }
 }

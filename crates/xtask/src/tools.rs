@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::apt;
 use crate::browser;
 use crate::command::{cargo, command, find_program, output, root, run, target_dir, tools_dir};
 use crate::lockfile::locked_version;
@@ -27,11 +28,29 @@ pub enum Tool {
     WasmPack,
     /// Chromium and its driver.
     Browser,
+    /// Firefox.
+    Firefox,
+    /// Firefox's driver.
+    Geckodriver,
+    /// Node and npm, for the React page that is translated in a test.
+    Npm,
+    /// Python, the plainest of static hosts.
+    Python,
 }
 
 impl Tool {
-    const ALL: [Self; 6] =
-        [Self::Lints, Self::WasmTarget, Self::Browser, Self::WasmBindgen, Self::Trunk, Self::WasmPack];
+    const ALL: [Self; 10] = [
+        Self::Lints,
+        Self::WasmTarget,
+        Self::Browser,
+        Self::Firefox,
+        Self::Python,
+        Self::Npm,
+        Self::WasmBindgen,
+        Self::Trunk,
+        Self::WasmPack,
+        Self::Geckodriver,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -41,6 +60,10 @@ impl Tool {
             Self::Trunk => "trunk",
             Self::WasmPack => "wasm-pack",
             Self::Browser => "browser",
+            Self::Firefox => "firefox",
+            Self::Geckodriver => "geckodriver",
+            Self::Npm => "npm",
+            Self::Python => "python",
         }
     }
 
@@ -59,6 +82,10 @@ impl Tool {
             Self::Trunk => prepare_package("trunk", "trunk", "0.21.14", &["--no-default-features"]),
             Self::WasmPack => prepare_package("wasm-pack", "wasm-pack", "0.15.1", &[]),
             Self::Browser => browser::prepare(),
+            Self::Firefox => apt::prepare(&[&["firefox", "firefox-esr"]], &["firefox-esr"]),
+            Self::Geckodriver => prepare_package("geckodriver", "geckodriver", "0.37.1", &[]),
+            Self::Npm => apt::prepare(&[&["node"], &["npm"]], &["nodejs", "npm"]),
+            Self::Python => apt::prepare(&[&["python3"]], &["python3"]),
         }
     }
 }
@@ -139,7 +166,7 @@ fn install(package: &str, version: &str, options: &[&str]) -> Command {
     command
 }
 
-/// The version in `NAME VERSION`, which is what all three tools print.
+/// The version in `NAME VERSION`, which is how what our tools print begins.
 fn installed_version(binary: &str) -> Option<String> {
     let line = output(command(find_program(&[binary])?).arg("--version"))?;
     line.split_whitespace().nth(1).map(str::to_owned)

@@ -7,6 +7,7 @@ mod hosts;
 mod layout;
 mod offline;
 mod pages;
+mod react;
 mod storage;
 mod text_page;
 mod visitor;
