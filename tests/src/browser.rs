@@ -1,6 +1,7 @@
-//! A Chromium with a new profile: pages, scripts, waiting, the console.
+//! A Chromium or a Firefox with a new profile: pages, scripts, waiting, the console.
 
 use std::env;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::console::{ChromeCommand, ConsoleEntry};
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverKind};
 
 /// How often a wait looks again.
 const POLL: Duration = Duration::from_millis(100);
@@ -39,13 +40,13 @@ pub struct View {
     pub is_dark: bool,
 }
 
-/// A headless Chromium with an empty profile of its own.
+/// A headless browser with an empty profile of its own.
 pub struct Browser {
     client: Client,
     console: Vec<ConsoleEntry>,
     // Dropped in this order: the driver ends the browser, then the profile can go.
-    _driver: Driver,
-    _profile: TempDir,
+    driver: Driver,
+    _profile: Option<TempDir>,
 }
 
 impl Browser {
@@ -62,7 +63,7 @@ impl Browser {
     /// # Errors
     /// Fails when there is no chromedriver, or it cannot start Chromium.
     pub async fn start_with(graphics: Graphics, more: &[String]) -> Result<Self> {
-        let driver = Driver::start()?;
+        let driver = Driver::start(DriverKind::Chromium)?;
         let profile = tempfile::tempdir()?;
         let mut arguments = vec![
             "--headless=new".to_owned(),
@@ -90,10 +91,46 @@ impl Browser {
             "goog:loggingPrefs": { "browser": "ALL" },
             "timeouts": { "pageLoad": 60_000, "script": 60_000 },
         }))?;
+        Self::connect(driver, capabilities, Some(profile)).await
+    }
+
+    /// Starts a Firefox: the one that the variable FIREFOX names, or Debian's, or whatever its driver finds.
+    ///
+    /// # Errors
+    /// Fails when there is no geckodriver, or it cannot start Firefox.
+    pub async fn start_firefox() -> Result<Self> {
+        let driver = Driver::start(DriverKind::Firefox)?;
+        let mut options = json!({
+            "args": ["-headless"],
+            "prefs": {
+                // The console's lines go to what the driver prints.
+                "devtools.console.stdout.content": true,
+                "browser.dom.window.dump.enabled": true,
+                // No questions to its maker.
+                "services.settings.server": "data:,",
+            },
+        });
+        let debian = Path::new("/usr/bin/firefox-esr");
+        if let Some(program) =
+            env::var("FIREFOX").ok().or_else(|| debian.is_file().then(|| debian.display().to_string()))
+        {
+            options["binary"] = program.into();
+        }
+        let capabilities: Capabilities = serde_json::from_value(json!({
+            "moz:firefoxOptions": options,
+            "timeouts": { "pageLoad": 60_000, "script": 60_000 },
+        }))?;
+        // Its profile is the driver's business.
+        Self::connect(driver, capabilities, None).await
+    }
+
+    async fn connect(driver: Driver, capabilities: Capabilities, profile: Option<TempDir>) -> Result<Self> {
         let connection =
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url()).await;
-        let client = connection.context("chromedriver could not start Chromium")?;
-        Ok(Self { client, console: Vec::new(), _driver: driver, _profile: profile })
+        let client = connection.with_context(|| {
+            format!("the driver could not start its browser; it said:\n{}", driver.take_lines().join("\n"))
+        })?;
+        Ok(Self { client, console: Vec::new(), driver, _profile: profile })
     }
 
     /// Opens a page and waits until it has loaded.
@@ -228,6 +265,11 @@ impl Browser {
     }
 
     async fn read_console(&mut self) -> Result<()> {
+        let lines = self.driver.take_lines();
+        if self.driver.kind() == DriverKind::Firefox {
+            self.console.extend(lines.iter().filter_map(|line| ConsoleEntry::from_firefox(line)));
+            return Ok(());
+        }
         let entries = self.client.issue_cmd(ChromeCommand::Console).await.context("reading the console")?;
         self.console.extend(serde_json::from_value::<Vec<ConsoleEntry>>(entries)?);
         Ok(())

@@ -21,6 +21,22 @@ pub struct ConsoleEntry {
 }
 
 impl ConsoleEntry {
+    /// A line that Firefox prints of a page's console: `JavaScript error: http://...` or `console.warn: "..."`. The
+    /// browser's own modules have no quotation mark there, and other addresses.
+    pub(crate) fn from_firefox(line: &str) -> Option<Self> {
+        let (head, rest) = line.split_once(": ")?;
+        let (level, source) = match head {
+            "JavaScript error" => ("SEVERE", "javascript"),
+            "console.error" => ("SEVERE", "console-api"),
+            "JavaScript warning" => ("WARNING", "javascript"),
+            "console.warn" => ("WARNING", "console-api"),
+            "console.log" | "console.info" | "console.debug" => ("INFO", "console-api"),
+            _ => return None,
+        };
+        let is_pages = rest.starts_with(if source == "javascript" { "http" } else { "\"" });
+        is_pages.then(|| Self { level: level.to_owned(), source: source.to_owned(), message: line.to_owned() })
+    }
+
     pub(crate) fn is_error(&self) -> bool {
         self.level == "SEVERE"
     }
@@ -60,5 +76,21 @@ impl WebDriverCompatibleCommand for ChromeCommand {
             Self::DevTools { method, parameters } => json!({ "cmd": method, "params": parameters }),
         };
         (Method::POST, Some(body.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn firefox_speaks_for_pages_and_for_itself() {
+        let entry = |line| ConsoleEntry::from_firefox(line);
+        assert!(entry("console.error: \"traduko:\" (new Error(\"x\"))").is_some_and(|entry| entry.is_error()));
+        assert!(entry("JavaScript error: http://127.0.0.1:1/, line 2: Error: x").is_some_and(|entry| entry.is_error()));
+        assert!(entry("console.warn: \"x\"").is_some_and(|entry| !entry.is_error()));
+        assert!(entry("console.error: RSLoader: ").is_none());
+        assert!(entry("JavaScript error: resource://gre/modules/X.sys.mjs, line 1: Error: x").is_none());
+        assert!(entry("*** You are running in headless mode.").is_none());
     }
 }

@@ -3,6 +3,7 @@
 mod blocks;
 mod demo_site;
 mod engines;
+mod firefox;
 mod hosts;
 mod layout;
 mod offline;
