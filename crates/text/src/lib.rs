@@ -23,7 +23,7 @@ pub use dropout::BpeDropout;
 pub use error::TextError;
 pub use keep::kept_ranges;
 pub use language::{LanguageCheck, language_code};
-pub use markup::{Kept, Markup, Placed, Projection, Span};
+pub use markup::{Kept, Markup, Placed, Projection, Span, word_ranges};
 pub use normalize::{Normalized, normalize};
 pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};

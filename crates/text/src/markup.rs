@@ -335,7 +335,7 @@ impl<'a> Projection<'a> {
 fn units<'a>(text: &str, kept: impl Iterator<Item = &'a Range<usize>>) -> (Vec<Range<usize>>, Vec<bool>) {
     let kept: Vec<&Range<usize>> = kept.collect();
     let is_outside = |word: &Range<usize>| kept.iter().all(|kept| word.end <= kept.start || kept.end <= word.start);
-    let words = words(text).into_iter().filter(is_outside).map(|word| (word, false));
+    let words = word_ranges(text).into_iter().filter(is_outside).map(|word| (word, false));
     let mut units: Vec<(Range<usize>, bool)> = words.chain(kept.iter().map(|&kept| (kept.clone(), true))).collect();
     units.sort_by_key(|(range, _)| range.start);
     units.into_iter().unzip()
@@ -343,7 +343,7 @@ fn units<'a>(text: &str, kept: impl Iterator<Item = &'a Range<usize>>) -> (Vec<R
 
 /// Byte ranges of the words in a text: letters, digits and what joins to them. An apostrophe ends a word, since French and
 /// Italian write an article so.
-fn words(text: &str) -> Vec<Range<usize>> {
+pub fn word_ranges(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (start, word) in text.unicode_word_indices() {
         let mut from = 0;

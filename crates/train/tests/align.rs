@@ -107,6 +107,26 @@ fn word_links_of_text_are_printed_and_scored() {
 }
 
 #[test]
+fn elements_are_put_where_they_are_by_hand() {
+    let folder = Folder::new();
+    folder.write(
+        "a.tsv",
+        "7 the <b1>red</b1> <a1>car</a1>\t7 la <a1>voiture</a1> <b1>rouge</b1>\n8 a <b1>book</b1>, the house\t8 une <b1>livre</b1>, la maison\n",
+    );
+    let score = "align --data @data --markup @a.tsv";
+    let table = text(folder.traduko(score).stdout);
+    assert!(table.contains("3 of    3 elements  100.0%"), "{table}");
+    let rows: serde_json::Value = serde_json::from_slice(&folder.traduko(&format!("{score} --json")).stdout).unwrap();
+    assert_eq!((&rows[0]["right"], &rows[0]["f1"]), (&3.into(), &1.0.into()));
+    folder.write("a.tsv", "7 the <b1>red</b1> car\t7 la <b1>voiture</b1> rouge\n");
+    let wrong = text(folder.traduko(&format!("{score} --wrong")).stdout);
+    assert!(wrong.starts_with("\"red\": \"rouge\", wanted \"voiture\"\t7 the red car\n"), "{wrong}");
+    folder.write("a.tsv", "a <b1>b</b1>\tc\n");
+    let error = folder.error(score);
+    assert!(error.contains("a.tsv:1: 1 elements in the source, 0 in the target"), "{error}");
+}
+
+#[test]
 fn wrong_input_is_named() {
     let folder = Folder::new();
     let error = folder.error("align --data @nowhere");

@@ -52,7 +52,7 @@ fn project(marked: &str, target: &str, links: &[(usize, usize)]) -> String {
     let pairs = stars(&source).into_iter().zip(stars(target));
     let kept: Vec<Kept> = pairs.map(|(source, target)| Kept { source, target }).collect();
     let mut projection = Projection::new(&source, target, &kept);
-    let (source_words, target_words) = (words(&source), words(target));
+    let (source_words, target_words) = (word_ranges(&source), word_ranges(target));
     for &(source, target) in links {
         projection.link(target_words[target].clone(), source_words[source].clone(), 1.0);
     }
@@ -62,7 +62,7 @@ fn project(marked: &str, target: &str, links: &[(usize, usize)]) -> String {
 #[test]
 fn words_end_at_apostrophes() {
     let text = "l'eau d\u{2019}aujourd'hui, 3.5 km (env.) l'";
-    let found: Vec<&str> = words(text).into_iter().map(|range| &text[range]).collect();
+    let found: Vec<&str> = word_ranges(text).into_iter().map(|range| &text[range]).collect();
     assert_eq!(found, ["l", "eau", "d", "aujourd", "hui", "3.5", "km", "env", "l"]);
 }
 

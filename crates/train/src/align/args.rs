@@ -6,12 +6,14 @@ use super::symmetrize::Symmetrization;
 
 /// Align the subwords of encoded pairs
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("text").args(["source", "markup"])))]
+#[command(group(clap::ArgGroup::new("scores").args(["gold", "markup"])))]
 pub struct AlignArgs {
     /// Folder of `traduko prepare`; train.align is written into it
     #[arg(long, value_name = "DIR", required_unless_present = "model")]
     pub data: Option<PathBuf>,
     /// Take the links from the first attention head of this package or training run instead
-    #[arg(long, value_name = "DIR", requires = "source", conflicts_with_all = ["data", "tokenizer"], help_heading = "Text")]
+    #[arg(long, value_name = "DIR", requires = "text", conflicts_with_all = ["data", "tokenizer"], help_heading = "Text")]
     pub model: Option<PathBuf>,
     /// Passes of IBM model 1
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
@@ -30,14 +32,21 @@ pub struct AlignArgs {
     #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
     pub target: Option<PathBuf>,
     /// The tokenizer the pairs were encoded with [default: tokenizer.json in the folder]
-    #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
+    #[arg(long, value_name = "FILE", requires = "text", help_heading = "Text")]
     pub tokenizer: Option<PathBuf>,
     /// Print no links but how far they are from these, made by hand: precision, recall and alignment error rate of every
     /// --symmetrize
     #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
     pub gold: Option<PathBuf>,
-    /// Print one line of JSON instead of the table of --gold
-    #[arg(long, requires = "gold", help_heading = "Text")]
+    /// Print how many elements of these tab-separated pairs, such as <b1>..</b1>, the links put where they are in the target
+    /// by hand; with --model also in translations of its own, as far as these have the words
+    #[arg(long, value_name = "FILE", help_heading = "Text")]
+    pub markup: Option<PathBuf>,
+    /// List the elements that are put elsewhere
+    #[arg(long, requires = "markup", help_heading = "Text")]
+    pub wrong: bool,
+    /// Print one line of JSON instead of the table of --gold or --markup
+    #[arg(long, requires = "scores", help_heading = "Text")]
     pub json: bool,
     /// Threads to align with; the links do not depend on it [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Speed")]

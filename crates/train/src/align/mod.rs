@@ -13,6 +13,7 @@ use indicatif::HumanCount;
 use rayon::prelude::*;
 use serde::Serialize;
 use traduko_text::{SubwordTokenizer, normalize};
+use traduko_translator::Translator;
 
 mod args;
 mod attention;
@@ -21,6 +22,7 @@ mod em;
 mod gold;
 mod hmm;
 mod links;
+mod markup;
 mod symmetrize;
 mod table;
 mod words;
@@ -37,6 +39,7 @@ use crate::corpus::read_moses;
 use crate::dataset::Dataset;
 use crate::native::{ModelFolder, n_threads};
 use direction::{Directed, Picks, is_alignable};
+use markup::Weights;
 use words::{Offsets, project};
 
 /// Largest vocabulary that is aligned: the bitmaps of the lexical table grow with its square, to 1 GiB here.
@@ -53,8 +56,9 @@ pub fn run(args: AlignArgs) -> anyhow::Result<()> {
     );
     let threads = n_threads(args.threads)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    pool.install(|| match (&args.source, &args.target) {
-        (Some(source), Some(target)) => align_text(&args, source, target),
+    pool.install(|| match (&args.source, &args.target, &args.markup) {
+        (Some(source), Some(target), _) => align_text(&args, source, target),
+        (_, _, Some(markup)) => score_markup(&args, markup, threads),
         _ => align_folder(data_of(&args)?, &args),
     })
 }
@@ -136,9 +140,14 @@ fn align_text(args: &AlignArgs, source: &Path, target: &Path) -> anyhow::Result<
         Some(model) => {
             let (network, tokenizer, _) = ModelFolder::open(model)?.into_network()?;
             let text = Text::encode(&tokenizer, &lines)?;
-            vec![("attention".to_owned(), text.project(attention::links(&network, &text.sources, &text.targets)))]
+            let weights = attention::weights(&network, &text.sources, &text.targets);
+            let links: Vec<Vec<Link>> = weights.iter().map(|weights| attention::links(weights)).collect();
+            vec![("attention".to_owned(), text.project(&links))]
         }
-        None => statistical(args, &lines)?,
+        None => {
+            let (text, rows) = statistical(args, &lines)?;
+            rows.into_iter().map(|(name, links)| (name, text.project(&links))).collect()
+        }
     };
     match gold {
         Some(gold) => {
@@ -164,8 +173,11 @@ fn align_text(args: &AlignArgs, source: &Path, target: &Path) -> anyhow::Result<
 /// Word links, source and target, of each line.
 type WordLinks = Vec<Vec<(usize, usize)>>;
 
+/// The links of each line under the name of what made them.
+type NamedLinks = Vec<(String, Vec<Vec<Link>>)>;
+
 /// Aligns `lines` together with the folder's pairs: the links of every way to join both directions.
-fn statistical(args: &AlignArgs, lines: &[(String, String)]) -> anyhow::Result<Vec<(String, WordLinks)>> {
+fn statistical(args: &AlignArgs, lines: &[(String, String)]) -> anyhow::Result<(Text, NamedLinks)> {
     let data = data_of(args)?;
     let mut set = read_pairs(data)?;
     let n_learned = set.len();
@@ -186,11 +198,40 @@ fn statistical(args: &AlignArgs, lines: &[(String, String)]) -> anyhow::Result<V
         set.push(source, target);
     }
     let both = both_directions(args, &set);
-    let joined = |&how: &Symmetrization| {
-        let links = (0..lines.len()).map(|line| both.links(n_learned + line, how)).collect();
-        (how.name(), text.project(links))
+    let joined =
+        |&how: &Symmetrization| (how.name(), (0..lines.len()).map(|line| both.links(n_learned + line, how)).collect());
+    Ok((text, Symmetrization::value_variants().iter().map(joined).collect()))
+}
+
+fn score_markup(args: &AlignArgs, path: &Path, threads: usize) -> anyhow::Result<()> {
+    let pairs = markup::read_tagged(path)?;
+    let lines: Vec<_> = pairs.iter().map(|pair| (pair.source.clone(), pair.target.clone())).collect();
+    let (wrong, rows) = match &args.model {
+        Some(model) => {
+            let (network, tokenizer, config) = ModelFolder::open(model)?.into_network()?;
+            let text = Text::encode(&tokenizer, &lines)?;
+            let weights = attention::weights(&network, &text.sources, &text.targets);
+            let forced = markup::score(&pairs, &text.weights(&weights));
+            let translator = Translator::new(network, tokenizer, &config, &Default::default())?;
+            let own = markup::score_translations(&pairs, &translator, threads)?;
+            let rows = vec![forced.row("attention, translations by hand"), own.row("attention, its own translations")];
+            (forced.wrong, rows)
+        }
+        None => {
+            let (text, rows) = statistical(args, &lines)?;
+            let wanted = rows.iter().find(|(name, _)| *name == args.symmetrize.name()).context("no links were made")?;
+            let score = markup::score(&pairs, &text.link_weights(&wanted.1));
+            let row = score.row(&*wanted.0);
+            (score.wrong, vec![row])
+        }
     };
-    Ok(Symmetrization::value_variants().iter().map(joined).collect())
+    if args.wrong {
+        print(&wrong.concat())?;
+    }
+    if args.json {
+        return print(&(serde_json::to_string(&rows)? + "\n"));
+    }
+    print(&rows.iter().map(|row| format!("{row}\n")).collect::<String>())
 }
 
 /// Lines as ids, with the places of their words and subwords.
@@ -213,8 +254,32 @@ impl Text {
         Ok(text)
     }
 
-    fn project(&self, links: Vec<Vec<Link>>) -> WordLinks {
+    fn project(&self, links: &[Vec<Link>]) -> WordLinks {
         links.iter().zip(&self.offsets).map(|(links, [source, target])| project(links, source, target)).collect()
+    }
+
+    /// The bytes that attention weights link, the end mark's left out.
+    fn weights(&self, weights: &[Vec<Vec<f32>>]) -> Vec<Weights> {
+        let of_pair = |(rows, [source, target]): (&Vec<Vec<f32>>, &[Offsets; 2])| {
+            let rows = rows.iter().zip(&target.subwords).flat_map(|(row, to)| {
+                source.subwords.iter().zip(row).map(|(from, &weight)| (to.clone(), from.clone(), weight))
+            });
+            rows.collect()
+        };
+        weights.iter().zip(&self.offsets).map(of_pair).collect()
+    }
+
+    /// The bytes that links link, each with weight 1.
+    fn link_weights(&self, links: &[Vec<Link>]) -> Vec<Weights> {
+        let of_pair = |(links, [source, target]): (&Vec<Link>, &[Offsets; 2])| {
+            let of_link = |link: &Link| {
+                let (to, from) =
+                    (&target.subwords[usize::from(link.target)], &source.subwords[usize::from(link.source)]);
+                (to.clone(), from.clone(), 1.0)
+            };
+            links.iter().map(of_link).collect()
+        };
+        links.iter().zip(&self.offsets).map(of_pair).collect()
     }
 }
 
