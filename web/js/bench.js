@@ -1,8 +1,10 @@
 // @ts-check
 /**
- * Words a second of one worker. `window.bench()` runs it and gives the figures; a driver that can read the renderer's
- * CPU time offers it as `window.cpuSeconds`, since wall time on a shared machine says little.
+ * Words a second of one worker, or with `?page` of a page of 5,000 words. `window.bench()` runs it and gives the figures; a
+ * driver that can read the renderer's CPU time offers it as `window.cpuSeconds`, since wall time on a shared machine says
+ * little.
  */
+import { benchPage, driver } from "./bench-page.js";
 import { getElement } from "./dom.js";
 import { CATALOG, WorkerPort } from "../traduko/traduko.js";
 
@@ -13,18 +15,15 @@ const parameters = new URLSearchParams(location.search);
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
-/** @returns {Promise<number>} the renderer's CPU seconds, NaN without a driver that knows them */
-async function cpuSeconds() {
-  const read = /** @type {any} */ (window).cpuSeconds;
-  return typeof read === "function" ? read() : NaN;
-}
-
 async function bench() {
   const response = await fetch(parameters.get("text") ?? "bench.txt");
   if (!response.ok) throw new Error(`${response.url}: ${response.status}; name a file with ?text=`);
   const lines = (await response.text()).trim().split("\n");
   const words = lines.reduce((sum, line) => sum + line.trim().split(/\s+/).length, 0);
   const engine = parameters.get("engine") === "webgpu" ? "webgpu" : "cpu";
+  if (parameters.has("page")) {
+    return benchPage(getElement("stage", HTMLElement), lines, Number(parameters.get("page") || 5000), engine);
+  }
   const options = { beam: Number(parameters.get("beam") ?? 1) };
   const reps = Number(parameters.get("reps") ?? 3);
 
@@ -41,10 +40,10 @@ async function bench() {
   const time = async (run) => {
     const [wall, cpu] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
     for (let rep = 0; rep < reps; rep++) {
-      const [cpuBefore, before] = [await cpuSeconds(), performance.now()];
+      const [cpuBefore, before] = [await driver("cpuSeconds"), performance.now()];
       await run();
       wall.push((performance.now() - before) / 1000);
-      cpu.push((await cpuSeconds()) - cpuBefore);
+      cpu.push((await driver("cpuSeconds")) - cpuBefore);
     }
     return { wall_s: wall, cpu_s: cpu, wps_wall_best: words / Math.min(...wall), wps_cpu_median: words / median(cpu) };
   };

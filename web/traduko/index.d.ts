@@ -18,6 +18,8 @@ export interface TranslatorCreateOptions extends TranslatorPair {
   prefer?: "traduko" | "built-in";
   /** Default `auto`, the faster one. */
   engine?: "auto" | "cpu" | "webgpu";
+  /** Hypotheses kept at each step, 1 to 64; more take longer and translate a little better; default 2. */
+  beam?: number;
   onEngine?: (report: EngineReport) => void;
 }
 

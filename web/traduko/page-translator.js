@@ -23,7 +23,7 @@ import { VisibleFirst } from "./visible-first.js";
 
 /** How long the page waits for us at most, in one piece. */
 const SLICE_MS = 12;
-/** Texts sent at once: few enough that the first words change soon. */
+/** Texts sent at once: one at first, so that the first words change soon, then twice as many each time, up to this. */
 const TEXTS_PER_CALL = 8;
 /** Calls under way: the next one waits at the engine's door. */
 const CALLS = 2;
@@ -144,6 +144,7 @@ export class PageTranslator {
     const { signal } = this.#stop;
     /** @type {Set<Promise<void>>} */
     const calls = new Set();
+    let textsPerCall = 1;
     /** @type {unknown} */
     let fault = null;
     this.#options.onBusy?.(true);
@@ -162,10 +163,11 @@ export class PageTranslator {
       }
       if (this.#queue.size === 0 && calls.size === 0) return;
       if (calls.size < CALLS && this.#queue.size > 0) {
-        const call = this.#translate(this.#queue.take(TEXTS_PER_CALL, () => true))
+        const call = this.#translate(this.#queue.take(textsPerCall, () => true))
           .catch((error) => void (fault ??= error))
           .finally(() => calls.delete(call));
         calls.add(call);
+        textsPerCall = Math.min(2 * textsPerCall, TEXTS_PER_CALL);
         continue;
       }
       await Promise.race(calls);

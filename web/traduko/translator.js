@@ -31,6 +31,7 @@ import { TranslatorClient } from "./translator-client.js";
  * @property {Record<string, string>} [glossary] terms and their translations; a term that is its own stays as it is
  * @property {"traduko" | "built-in"} [prefer] whose translator to use where the browser has one; default `traduko`
  * @property {EngineChoice} [engine] default `auto`, the faster one
+ * @property {number} [beam] hypotheses kept at each step, 1 to 64; more take longer and translate a little better; default 2
  * @property {(report: EngineReport) => void} [onEngine] hears which engine runs, and why
  *
  * @typedef {object} PageOptions
@@ -39,6 +40,10 @@ import { TranslatorClient } from "./translator-client.js";
  * @property {(isBusy: boolean) => void} [onBusy]
  * @property {(error: unknown) => void} [onError] after the first translation, when what came later failed
  */
+
+/** On the model that ships, 5 gains 0.2 BLEU over 2 and takes twice as long; 1 loses 1.4 and takes half. */
+const BEAM = 2;
+const MAX_BEAM = 64;
 
 /** Downloads under way, by pair of languages. @type {Map<string, number>} */
 const downloading = new Map();
@@ -50,6 +55,7 @@ export class Translator {
   /** @type {TranslatorClient | null} */ #client;
   /** @type {any} the browser's translator */ #builtIn;
   /** @type {Record<string, string>} */ #glossary;
+  /** @type {number} */ #beam;
   /** @type {TranslationMemory} */ #memory;
   /** @type {Set<PageTranslator>} */ #pages = new Set();
   #end = new AbortController();
@@ -57,14 +63,15 @@ export class Translator {
   /**
    * Only {@link Translator.create} makes one.
    *
-   * @param {{ pair: Pair, client: TranslatorClient | null, builtIn: any, glossary: Record<string, string>, key: string,
-   *   signal?: AbortSignal }} parts
+   * @param {{ pair: Pair, client: TranslatorClient | null, builtIn: any, glossary: Record<string, string>, beam: number,
+   *   key: string, signal?: AbortSignal }} parts
    */
-  constructor({ pair, client, builtIn, glossary, key, signal }) {
+  constructor({ pair, client, builtIn, glossary, beam, key, signal }) {
     this.#pair = pair;
     this.#client = client;
     this.#builtIn = builtIn;
     this.#glossary = glossary;
+    this.#beam = beam;
     this.#memory = new TranslationMemory(key);
     signal?.addEventListener("abort", () => this.#destroy(signal.reason), { once: true });
   }
@@ -104,8 +111,11 @@ export class Translator {
    */
   static async create(options) {
     const pair = readPair(options);
-    const { signal, monitor, glossary = {}, prefer = "traduko", engine = "auto", onEngine = () => {} } = options;
+    const { signal, monitor, glossary = {}, prefer = "traduko", engine = "auto", beam = BEAM, onEngine = () => {} } = options;
     signal?.throwIfAborted();
+    if (!Number.isInteger(beam) || beam < 1 || beam > MAX_BEAM) {
+      throw new RangeError(`beam: found ${beam}, expected a whole number from 1 to ${MAX_BEAM}`);
+    }
     readGlossary(glossary);
     const events = new EventTarget();
     monitor?.(events);
@@ -115,7 +125,7 @@ export class Translator {
     };
     if (prefer === "built-in") {
       const own = await createBuiltIn(pair, { signal, tell });
-      if (own) return new Translator({ pair, client: null, builtIn: own, glossary, key: "built-in", signal });
+      if (own) return new Translator({ pair, client: null, builtIn: own, glossary, beam, key: "built-in", signal });
     }
     const model = findModel(pair.source, pair.target);
     if (!model || !CATALOG.engines.cpu) {
@@ -149,8 +159,8 @@ export class Translator {
       else downloading.delete(pair.key);
     }
     const manifest = model.files.find(({ name }) => name === "manifest.json");
-    const key = `${manifest?.sha256} ${JSON.stringify(Object.entries(glossary).sort())}`;
-    return new Translator({ pair, client, builtIn: null, glossary, key, signal });
+    const key = `${manifest?.sha256} ${beam} ${JSON.stringify(Object.entries(glossary).sort())}`;
+    return new Translator({ pair, client, builtIn: null, glossary, beam, key, signal });
   }
 
   get sourceLanguage() {
@@ -319,7 +329,7 @@ export class Translator {
     both.throwIfAborted();
     try {
       if (this.#builtIn) return await translateWith(this.#builtIn, sources, { signal: both });
-      const options = { signal: both, glossary: this.#glossary, leave_target_language: leaves };
+      const options = { signal: both, beam: this.#beam, glossary: this.#glossary, leave_target_language: leaves };
       return await this.#own.translate(sources, options);
     } catch (error) {
       both.throwIfAborted();

@@ -5,8 +5,8 @@ use clap::ValueEnum;
 
 use crate::browser::driver_path;
 use crate::command::{cargo, command, run};
+use crate::npm;
 use crate::page;
-use crate::react;
 use crate::steps::Steps;
 use crate::tools::{self, Tool, WASM_TARGET};
 use crate::wasm::{VARIANTS, Variant};
@@ -18,6 +18,8 @@ pub enum TestStep {
     Format,
     /// Lints of the native crates, the trainer with its CUDA backend among them
     Clippy,
+    /// Types of the page's modules
+    Types,
     /// Unit, property and command-line tests
     NativeTests,
     /// Lints of the wasm crate, for every engine
@@ -34,6 +36,7 @@ impl TestStep {
     fn needs(self) -> &'static [Tool] {
         match self {
             Self::Format | Self::Clippy => &[Tool::Lints],
+            Self::Types => &[Tool::Npm],
             Self::NativeTests => &[],
             Self::ClippyWasm => &[Tool::Lints, Tool::WasmTarget],
             Self::WasmTests => &[Tool::WasmTarget, Tool::WasmBindgen, Tool::WasmPack, Tool::Browser],
@@ -49,6 +52,7 @@ impl TestStep {
             Self::Clippy => steps.run("clippy", || {
                 native("clippy", "--all-targets --features traduko-train/cuda,traduko-tests/browser -- -D warnings")
             }),
+            Self::Types => steps.run("types", npm::check_types),
             Self::NativeTests => steps.run("native tests", || native("test", "")),
             Self::ClippyWasm => VARIANTS
                 .into_iter()
@@ -58,7 +62,7 @@ impl TestStep {
                 .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
             Self::Page => steps.run("page", page::build),
             Self::PageTests => {
-                steps.run("React page", react::build)?;
+                steps.run("npm", npm::prepare_page_tests)?;
                 // One browser at a time: two would share the cores and only wait for each other.
                 steps.run("page tests", || {
                     native("test", "--features traduko-tests/browser --test page -- --test-threads 1")

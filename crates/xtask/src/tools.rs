@@ -32,7 +32,7 @@ pub enum Tool {
     Firefox,
     /// Firefox's driver.
     Geckodriver,
-    /// Node and npm, for the React page that is translated in a test.
+    /// Node and npm, for TypeScript and the React page that is translated in a test.
     Npm,
     /// Python, the plainest of static hosts.
     Python,

@@ -13,6 +13,7 @@ check("no language tag: RangeError", (await nameOf(Translator.availability({ ...
 check("no model: NotSupportedError", (await nameOf(Translator.create({ sourceLanguage: "en", targetLanguage: "de" }))) === "NotSupportedError");
 check("aborted before: AbortError", (await nameOf(Translator.create({ ...pair, signal: AbortSignal.abort() }))) === "AbortError");
 check("a bad glossary: TypeError", (await nameOf(Translator.create({ ...pair, glossary: { "": "x" } }))) === "TypeError");
+check("a bad beam: RangeError", (await nameOf(Translator.create({ ...pair, beam: 0 }))) === "RangeError");
 check("downloadable at first", (await Translator.availability(pair)) === "downloadable");
 check("the size is known", (await Translator.downloadBytes(pair)) > 1e6);
 

@@ -7,6 +7,7 @@ mod firefox;
 mod hosts;
 mod layout;
 mod offline;
+mod package;
 mod pages;
 mod react;
 mod storage;
