@@ -10,6 +10,7 @@ export class OriginalTip {
   /** @type {(node: Node) => string | null} */ #originalAt;
   /** @type {AbortController | null} */ #watching = null;
   /** @type {number | undefined} */ #timer;
+  /** @type {Element | null} whose original is shown because it has the focus */ #focused = null;
 
   /**
    * @param {ShadowRoot} root holds the tip, so that the page does not see it
@@ -39,22 +40,37 @@ export class OriginalTip {
     if (!isWatching) return;
     const { signal } = (this.#watching = new AbortController());
     const options = { signal, passive: true };
+    let last = "";
     document.addEventListener("pointerover", (event) => {
+      const { clientX, clientY } = event;
+      // The page moved under a pointer that rests: the visitor scrolls, or goes on by keyboard.
+      const hasMoved = last !== `${clientX} ${clientY}`;
+      last = `${clientX} ${clientY}`;
+      if (!hasMoved) return;
       this.#hide();
       if (event.pointerType === "touch") return;
-      const { clientX, clientY } = event;
-      this.#timer = setTimeout(() => this.#show(targetOf(event), clientX, clientY + 16), REST_MS);
+      const target = targetOf(event);
+      this.#timer = setTimeout(() => this.#show(target, clientX, clientY + 16), REST_MS);
     }, options);
     document.addEventListener("focusin", (event) => {
       const target = targetOf(event);
       if (!target.matches(":focus-visible")) return;
-      const { left, bottom } = target.getBoundingClientRect();
-      this.#hide();
-      this.#show(target, left, bottom + 4);
+      this.#focused = target;
+      this.#showFocused();
     }, options);
     document.addEventListener("focusout", () => this.#hide(), options);
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.#hide(), options);
-    document.addEventListener("scroll", () => this.#hide(), { ...options, capture: true });
+    // What has the focus is scrolled into view; what a pointer was on is under it no more.
+    document.addEventListener("scroll", () => (this.#focused ? this.#showFocused() : this.#hide()), { ...options, capture: true });
+  }
+
+  #showFocused() {
+    const focused = this.#focused;
+    if (!focused) return;
+    this.#hide();
+    this.#focused = focused;
+    const { left, bottom } = focused.getBoundingClientRect();
+    this.#show(focused, left, bottom + 4);
   }
 
   /**
@@ -75,11 +91,16 @@ export class OriginalTip {
 
   #hide() {
     clearTimeout(this.#timer);
+    this.#focused = null;
     this.#box.hidden = true;
   }
 }
 
-/** @param {Event} event */
+/**
+ * Where an event began, in a shadow root too; known only while it is under way.
+ *
+ * @param {Event} event
+ */
 function targetOf(event) {
   return /** @type {Element} */ (event.composedPath()[0]);
 }

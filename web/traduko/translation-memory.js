@@ -35,7 +35,12 @@ export class TranslationMemory {
     if (!database) return sources.map(() => undefined);
     try {
       const store = database.transaction(STORE).objectStore(STORE);
-      return await Promise.all(sources.map((source) => done(store.get(this.#keyOf(source)))));
+      const found = await Promise.all(sources.map((source) => done(store.get(this.#keyOf(source)))));
+      const today = dayNow();
+      const old = found.flatMap((kept, index) => (kept && kept.day < today ? [{ kept, source: sources[index] }] : []));
+      // Used today: these stay longer.
+      if (old.length > 0) void this.write(old.map(({ source }) => source), old.map(({ kept }) => kept));
+      return found;
     } catch (error) {
       this.#give(error);
       return sources.map(() => undefined);
@@ -51,7 +56,7 @@ export class TranslationMemory {
     if (!database) return;
     try {
       const store = database.transaction(STORE, "readwrite").objectStore(STORE);
-      const day = Math.floor(Date.now() / DAY_MS);
+      const day = dayNow();
       await Promise.all(sources.map((source, index) => {
         const { text, spans } = translations[index];
         return done(store.put({ text, spans, day }, this.#keyOf(source)));
@@ -76,6 +81,10 @@ export class TranslationMemory {
     console.warn("translations are not kept in this browser:", error);
     this.#database = Promise.resolve(null);
   }
+}
+
+function dayNow() {
+  return Math.floor(Date.now() / DAY_MS);
 }
 
 /** @returns {Promise<IDBDatabase | null>} */

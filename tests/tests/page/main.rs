@@ -1,6 +1,7 @@
 //! What a visitor does, in a real browser, with the model that ships.
 
 mod blocks;
+mod control;
 mod demo_site;
 mod engines;
 mod firefox;
