@@ -26,11 +26,42 @@
  * @property {ModelEntry[]} models
  */
 
+/**
+ * A module that only a browser with relaxed SIMD finds valid: it uses `i8x16.relaxed_swizzle`.
+ */
+const RELAXED = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, // magic number, version
+  1, 5, 1, 96, 0, 1, 123, // type: () -> v128
+  3, 2, 1, 0, // one function of that type
+  10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11, // two splats, the instruction
+);
+
+/** The same with `i8x16.popcnt`, which every browser with SIMD has. */
+const SIMD = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+);
+
 /** The folder that a site owner copied, with its last slash. */
 export const BASE = new URL("../", import.meta.url);
 
 /** @type {Catalog} */
 export const CATALOG = { version: "", scripts: [], engines: {}, models: [] };
+
+/** Whether this browser can run an engine at all. */
+export const hasSimd = "WebAssembly" in globalThis && WebAssembly.validate(SIMD);
+
+/**
+ * The build of an engine that this browser runs best, or undefined where there is none.
+ *
+ * @param {import("./protocol.js").EngineName} engine
+ * @returns {{ name: string, entry: EngineEntry } | undefined}
+ */
+export function findProgram(engine) {
+  if (!hasSimd) return undefined;
+  const names = engine === "cpu" && WebAssembly.validate(RELAXED) ? ["cpu-relaxed", "cpu"] : [engine];
+  const name = names.find((name) => name in CATALOG.engines);
+  return name === undefined ? undefined : { name, entry: CATALOG.engines[name] };
+}
 
 /**
  * The model that translates between two languages, or undefined.

@@ -14,7 +14,7 @@
  */
 
 import { canKeep } from "./asset-store.js";
-import { BASE, CATALOG, primary } from "./catalog.js";
+import { BASE, CATALOG, hasSimd, primary } from "./catalog.js";
 import { keepOffline } from "./offline.js";
 import { OriginalTip } from "./original-tip.js";
 import { stringsFor } from "./strings.js";
@@ -24,23 +24,27 @@ import { Translator } from "./translator.js";
 /** @typedef {"unavailable" | "idle" | "downloading" | "translating" | "translated" | "failed"} State */
 /** @typedef {import("./translator-client.js").EngineChoice} EngineChoice */
 
+/** The control that has the page, of several, or of one that a framework has put in another's place. @type {TradukoTranslate | null} */
+let active = null;
+
 const CHOICE = `traduko ${BASE.pathname} choice`;
 
 const SHEET = `
-  :host { display: block; color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; text-align: start; }
+  :host { display: block; font: medium/1.4 system-ui, sans-serif; text-align: start; }
   :host([hidden]) { display: none; }
-  .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.8rem; padding: 0.4rem 0.6rem;
-    border: 1px solid GrayText; border-radius: 0.5rem; background: Canvas; color: CanvasText; }
-  button, select { font: inherit; padding: 0.3rem 0.7rem; border-radius: 0.35rem; max-width: 100%; cursor: pointer; }
+  .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4em 0.8em; padding: 0.4em 0.6em;
+    border: 1px solid GrayText; border-radius: 0.5em; background: Canvas; color: CanvasText; }
+  button, select { font: inherit; padding: 0.3em 0.7em; border-radius: 0.35em; max-width: 100%; cursor: pointer; }
   button { border: 1px solid GrayText; background: ButtonFace; color: ButtonText; white-space: normal; text-align: start; }
   :host([data-offered][data-state="idle"]) button.translate { background: AccentColor; color: AccentColorText; }
   :focus-visible { outline: 2px solid Highlight; outline-offset: 2px; }
-  progress { flex: 0 1 8rem; min-width: 4rem; }
-  .status { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
+  progress { flex: 0 1 8em; min-width: 4em; }
+  .status { flex: 1 1 14em; min-width: 0; overflow-wrap: anywhere; }
   .note { flex-basis: 100%; color: GrayText; font-size: 0.9em; }
   [hidden] { display: none; }
-  .tip { position: fixed; inset: auto; margin: 0; max-width: min(30rem, calc(100vw - 2rem)); padding: 0.5rem 0.7rem;
-    border: 1px solid GrayText; border-radius: 0.4rem; background: Canvas; color: CanvasText; font-size: 0.95em;
+  @media print { :host { display: none; } }
+  .tip { position: fixed; inset: auto; margin: 0; max-width: min(30em, calc(100vw - 2em)); padding: 0.5em 0.7em;
+    border: 1px solid GrayText; border-radius: 0.4em; background: Canvas; color: CanvasText; font-size: 0.95em;
     overflow-wrap: anywhere; white-space: pre-line; pointer-events: none; z-index: 2147483647;
     box-shadow: 0 2px 10px rgb(0 0 0 / 0.3); }
   .tip strong { display: block; font-size: 0.85em; color: GrayText; font-weight: normal; }
@@ -60,12 +64,28 @@ export class TradukoTranslate extends HTMLElement {
   #note = document.createElement("span");
 
   connectedCallback() {
-    if (this.#isBuilt) return;
+    if (this.#isBuilt) {
+      // Back after a while: as if it had just come.
+      if (active === null && this.#turn === null) void this.#begin();
+      return;
+    }
     this.#isBuilt = true;
     this.#build();
     void this.#begin();
     const offline = this.getAttribute("offline");
     if (offline) void this.#keepOffline(new URL(offline, document.baseURI));
+  }
+
+  disconnectedCallback() {
+    // One that is only moved is back before this comes to run.
+    queueMicrotask(() => !this.isConnected && this.#yield());
+  }
+
+  /** Gives the page back, for another control to take or for good; the choice stays. */
+  #yield() {
+    if (this.#turn === null) return;
+    this.#stop();
+    if (this.isConnected) void this.#showOffer();
   }
 
   /** @param {URL} worker */
@@ -130,8 +150,9 @@ export class TradukoTranslate extends HTMLElement {
     const targets = this.#targets;
     this.#select.replaceChildren(...targets.map((target) => new Option(this.#nameOf(target), target)));
     this.#label.hidden = targets.length < 2;
-    this.#button.hidden = targets.length === 0;
+    this.#button.hidden = targets.length === 0 || !hasSimd;
     if (location.protocol === "file:") return this.#show("unavailable", strings.fromFile);
+    if (!hasSimd) return this.#show("unavailable", strings.noSimd);
     if (targets.length === 0) return this.#show("unavailable", strings.unavailable(this.#nameOf(this.#from)));
     const offered = this.#offered(targets);
     const chosen = this.#choice;
@@ -139,7 +160,8 @@ export class TradukoTranslate extends HTMLElement {
     this.#select.value = chosen !== null && targets.includes(chosen) ? chosen : (offered ?? targets[0]);
     await this.#showOffer();
     // What was chosen on another page needs no question, as long as it needs no download.
-    if (chosen === this.#target && (await this.#isKept())) await this.translatePage();
+    if (chosen !== this.#target || !(await this.#isKept())) return;
+    if (this.isConnected && this.#turn === null && active === null) await this.translatePage();
   }
 
   /**
@@ -191,6 +213,8 @@ export class TradukoTranslate extends HTMLElement {
   async translatePage() {
     const { strings } = this.#ui;
     this.#stop();
+    if (active !== null && active !== this) active.#yield();
+    active = this;
     const turn = (this.#turn = new AbortController());
     this.#choice = this.#target;
     this.#button.textContent = strings.cancel;
@@ -223,6 +247,7 @@ export class TradukoTranslate extends HTMLElement {
   #stop() {
     this.#turn?.abort(new DOMException("the visitor wants the original", "AbortError"));
     this.#turn = null;
+    if (active === this) active = null;
     this.#tip?.watch(false);
     this.#showProgress(null);
   }

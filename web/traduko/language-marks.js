@@ -25,7 +25,7 @@ export class LanguageMarks {
    * @param {Element} element
    */
   langOf(element) {
-    return this.#originals.has(element) ? this.#originals.get(element)?.lang ?? null : element.getAttribute("lang");
+    return this.#isOurs(element) ? this.#originals.get(element)?.lang ?? null : element.getAttribute("lang");
   }
 
   /**
@@ -38,9 +38,28 @@ export class LanguageMarks {
     const element = /** @type {Element} */ (node.nodeType === Node.ELEMENT_NODE ? node : /** @type {ShadowRoot} */ (node).host);
     const closest = element.closest("[lang]");
     const marked = closest && root.contains(closest) ? closest : root;
-    if (this.#originals.has(marked)) return;
-    const lang = marked.getAttribute("lang");
-    this.#originals.set(marked, { lang, dir: marked.getAttribute("dir") });
+    if (!this.#isOurs(marked)) this.#write(marked);
+  }
+
+  /**
+   * Marks an element again where the page has written its own language over the mark.
+   *
+   * @param {Element} element
+   */
+  hear(element) {
+    if (!this.#originals.has(element) || this.#isOurs(element)) return;
+    if (primary(element.getAttribute("lang") ?? "") === primary(this.#source)) this.#write(element);
+  }
+
+  /** @param {Element} element */
+  #isOurs(element) {
+    return this.#originals.has(element) && element.getAttribute("lang") === this.#target;
+  }
+
+  /** @param {Element} marked */
+  #write(marked) {
+    const { dir } = this.#originals.get(marked) ?? { dir: marked.getAttribute("dir") };
+    this.#originals.set(marked, { lang: marked.getAttribute("lang"), dir });
     marked.setAttribute("lang", this.#target);
     const [from, to] = [this.#source, this.#target].map((language) => RIGHT_TO_LEFT.has(primary(language)));
     if (from !== to) marked.setAttribute("dir", to ? "rtl" : "ltr");
@@ -48,6 +67,8 @@ export class LanguageMarks {
 
   restore() {
     for (const [element, { lang, dir }] of this.#originals) {
+      // What the page has written since stays.
+      if (!this.#isOurs(element)) continue;
       put(element, "lang", lang);
       put(element, "dir", dir);
     }

@@ -31,7 +31,7 @@ const CALLS = 2;
 const TEXTS_PER_LOOK = 64;
 /** Where a page writes the same place more often than this, it may argue with us: we wait, each time twice as long. */
 const MOST_WRITES = { count: 60, within_ms: 2_000 };
-const WATCHED = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES };
+const WATCHED = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: [...ATTRIBUTES, "lang"] };
 
 /**
  * @typedef {object} PageOptions
@@ -388,6 +388,10 @@ export class PageTranslator {
     this.#finder.refresh();
     for (const record of records) {
       const { type, target, attributeName } = record;
+      if (type === "attributes" && attributeName === "lang") {
+        this.#quietly(() => this.#marks.hear(/** @type {Element} */ (target)));
+        continue;
+      }
       if (type === "attributes") {
         this.#hearAttribute(/** @type {Element} */ (target), attributeName ?? "");
         continue;

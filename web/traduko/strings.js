@@ -17,6 +17,7 @@
  * @property {string} saveData
  * @property {string} insecure
  * @property {string} fromFile
+ * @property {string} noSimd
  * @property {(from: string) => string} unavailable
  * @property {(reason: string) => string} failed
  * @property {string} original
@@ -39,6 +40,7 @@ const STRINGS = {
     saveData: "Your browser asks to save data.",
     insecure: "This page is not served over https: the model cannot be kept here and is downloaded at each visit.",
     fromFile: "Translation needs a web server: browsers run no workers for a page that was opened from a file.",
+    noSimd: "This browser is too old to translate here: it has no WebAssembly SIMD.",
     unavailable: (from) => `There is no model for translations from ${from} here.`,
     failed: (reason) => `Not translated: ${reason}.`,
     original: "Original",
@@ -58,6 +60,7 @@ const STRINGS = {
     saveData: "Votre navigateur demande d’économiser les données.",
     insecure: "Cette page n’est pas servie en https : le modèle ne peut pas être gardé et sera téléchargé à chaque visite.",
     fromFile: "La traduction demande un serveur web : une page ouverte depuis un fichier ne peut pas la lancer.",
+    noSimd: "Ce navigateur est trop ancien pour traduire ici : WebAssembly SIMD lui manque.",
     unavailable: (from) => `Aucun modèle ne traduit ici depuis la langue « ${from} ».`,
     failed: (reason) => `Page non traduite : ${reason}.`,
     original: "Original",

@@ -9,7 +9,7 @@ import { missingBytes } from "./asset-store.js";
 import { RewrittenAttribute, findAttributes } from "./attributes.js";
 import { BlockFinder, findBlocks } from "./blocks.js";
 import { builtIn, translateWith } from "./built-in.js";
-import { CATALOG, findModel, primary } from "./catalog.js";
+import { CATALOG, findModel, findProgram, hasSimd, primary } from "./catalog.js";
 import { PageTranslator } from "./page-translator.js";
 import { Rewriting } from "./rewrite.js";
 import { TranslationMemory } from "./translation-memory.js";
@@ -44,6 +44,7 @@ import { TranslatorClient } from "./translator-client.js";
 /** On the model that ships, 5 gains 0.2 BLEU over 2 and takes twice as long; 1 loses 1.4 and takes half. */
 const BEAM = 2;
 const MAX_BEAM = 64;
+const NO_SIMD = "this browser has no WebAssembly SIMD, which all browsers have since 2023: it cannot translate";
 
 /** Downloads under way, by pair of languages. @type {Map<string, number>} */
 const downloading = new Map();
@@ -127,8 +128,9 @@ export class Translator {
       const own = await createBuiltIn(pair, { signal, tell });
       if (own) return new Translator({ pair, client: null, builtIn: own, glossary, beam, key: "built-in", signal });
     }
+    if (!hasSimd) throw new DOMException(NO_SIMD, "NotSupportedError");
     const model = findModel(pair.source, pair.target);
-    if (!model || !CATALOG.engines.cpu) {
+    if (!model || !findProgram("cpu")) {
       const pairs = CATALOG.models.map(({ source, target }) => `${source} to ${target}`).join(", ") || "none";
       throw new DOMException(`no model from ${pair.source} to ${pair.target} here, only: ${pairs}`, "NotSupportedError");
     }
@@ -354,8 +356,8 @@ export function installPolyfill() {
  */
 function assetsFor(pair) {
   const model = findModel(pair.source, pair.target);
-  const { cpu } = CATALOG.engines;
-  return model && cpu ? [model, cpu] : null;
+  const program = findProgram("cpu");
+  return model && program ? [model, program.entry] : null;
 }
 
 /**

@@ -7,7 +7,7 @@
  */
 
 import { dropOldFiles, readAssets } from "./asset-store.js";
-import { BASE, CATALOG, findModel } from "./catalog.js";
+import { BASE, findModel, findProgram } from "./catalog.js";
 import { findAdapterFault, watchDevices } from "./webgpu-probe.js";
 
 /** @typedef {import("./protocol.js").ToWorker} ToWorker */
@@ -78,7 +78,7 @@ async function run(message) {
 function answer(message, id) {
   switch (message.type) {
     case "prepare":
-      return importProgram(message.engine).then(() => {});
+      return importProgram(findProgram(message.engine)).then(() => {});
     case "load":
       return load(message, id);
     case "translate":
@@ -104,10 +104,12 @@ async function load(request, id) {
     settleDevices = watchDevices(die);
   }
   const model = findModel(request.source, request.target);
+  const program = findProgram(request.engine);
+  if (!program) throw new Error(`this copy of Traduko holds no ${request.engine} engine that this browser runs`);
   if (!model) throw new Error(`this copy of Traduko holds no model from ${request.source} to ${request.target}`);
   const [glue, [programFiles, modelFiles]] = await Promise.all([
-    importProgram(request.engine),
-    readAssets([CATALOG.engines[request.engine], model], (progress) => send({ type: "progress", id, progress })),
+    importProgram(program),
+    readAssets([program.entry, model], (progress) => send({ type: "progress", id, progress })),
   ]);
   const [wasm] = programFiles.values();
   await glue.default({ module_or_path: wasm });
@@ -122,13 +124,13 @@ async function load(request, id) {
 /**
  * The script of an engine, which loads and calls its WebAssembly.
  *
- * @param {import("./protocol.js").EngineName} name
+ * @param {{ name: string, entry: import("./catalog.js").EngineEntry } | undefined} program
  * @returns {Promise<any>}
  */
-async function importProgram(name) {
-  const program = CATALOG.engines[name];
-  if (!program) throw new Error(`this copy of Traduko holds no ${name} engine`);
-  return import(new URL(`${program.folder}traduko_${name}.js`, BASE).href);
+async function importProgram(program) {
+  if (!program) return undefined;
+  const { name, entry } = program;
+  return import(new URL(`${entry.folder}traduko_${name}.js`, BASE).href);
 }
 
 /**

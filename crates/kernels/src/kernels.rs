@@ -1,6 +1,6 @@
 //! The trait itself; bodies in plain burn operations live beside the types they work on.
 
-use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 
 use crate::{
     AdamStep, CellKind, CrossEntropy, Int8Matrix, Normalized, SequenceGradients, SequenceInput, SequenceTape, adam,
@@ -30,6 +30,16 @@ pub trait Kernels: Backend {
     /// `x` is `[rows, cols]` with `k <= cols`; both results are `[rows, k]`.
     fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         top_k::top_k(x, k)
+    }
+
+    /// The `k` most probable columns of each row, best first: their log-probabilities and their numbers, both `[rows, k]`.
+    /// Probabilities are the softmax of `logits` `[rows, cols]` plus `bias` `[cols]`.
+    fn most_probable(
+        logits: Tensor<Self, 2>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        Self::top_k(log_softmax(logits + bias.unsqueeze_dim::<2>(0), 1), k)
     }
 
     /// One pointwise step of a cell: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the

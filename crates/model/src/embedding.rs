@@ -55,9 +55,23 @@ impl<B: Kernels> Embedding<B> {
         lookup(&self.target, ids)
     }
 
+    fn output(&self) -> &Projection<B> {
+        self.output.as_ref().unwrap_or(&self.target)
+    }
+
     /// `[n, d_embedding]` to `[n, vocab]`.
     pub fn logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.output.as_ref().unwrap_or(&self.target).forward(x)
+        self.output().forward(x)
+    }
+
+    /// [`Self::logits`] without [`Self::bias`].
+    pub fn unbiased_logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.output().product(x)
+    }
+
+    /// What is added to the logits, `[vocab]`.
+    pub fn bias(&self) -> Option<Tensor<B, 1>> {
+        self.output().bias.as_ref().map(|bias| bias.val())
     }
 }
 

@@ -5,7 +5,7 @@
 //! the space is exhaustive. Tokens and back-pointers stay on the device; one small read every few steps tells
 //! whether all sentences are done.
 
-use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
+use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use traduko_kernels::Kernels;
 
 use crate::{BOS, EOS, PAD, UNK, decoder::DecoderState, seq2seq::Seq2Seq};
@@ -124,7 +124,8 @@ pub async fn beam_search<B: Kernels>(
     };
     let bias: Vec<f32> =
         (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
-    let bias = floats::<B, 2>(bias, [1, model.n_vocab], device);
+    let bias = floats::<B, 1>(bias, [model.n_vocab], device);
+    let bias = model.embedding.bias().map_or(bias.clone(), |output| output + bias);
     let offsets = ints::<B>((0..batch).map(|b| (b * beam) as i32).collect(), device).unsqueeze_dim::<2>(1);
 
     let mut steps = Vec::new();
@@ -154,7 +155,7 @@ fn advance<B: Kernels>(
     model: &Seq2Seq<B>,
     keys: &crate::attention::Keys<B>,
     live: Beam<B>,
-    bias: &Tensor<B, 2>,
+    bias: &Tensor<B, 1>,
     offsets: &Tensor<B, 2, Int>,
     options: &SearchOptions,
 ) -> (Beam<B>, Step<B>) {
@@ -163,10 +164,9 @@ fn advance<B: Kernels>(
     let beam = rows / batch;
     let embedded = model.embedding.target(live.tokens.reshape([1, rows])).squeeze_dim(0);
     let (output, attention, state) = model.decoder.step(embedded, live.state, keys);
-    let log_probabilities = log_softmax(model.embedding.logits(output) + bias.clone(), 1);
     // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
     let width = beam.min(model.n_vocab);
-    let (best, tokens) = B::top_k(log_probabilities, width); // [rows, width]
+    let (best, tokens) = B::most_probable(model.embedding.unbiased_logits(output), bias.clone(), width); // [rows, width]
     // A finished hypothesis has one extension: itself.
     let device = live.scores.device();
     let itself = floats::<B, 2>((0..width).map(|i| if i == 0 { 0.0 } else { DEAD }).collect(), [1, width], &device);

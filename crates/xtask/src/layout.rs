@@ -67,7 +67,7 @@ pub fn lay_out() -> Result<()> {
     let mut scripts = take_scripts(&folder)?;
     let mut wasm = Vec::new();
     for variant in VARIANTS {
-        let name = variant.0;
+        let name = variant.name;
         let glue = read(&root().join(format!("web/wasm/traduko_{name}.js")))?;
         scripts.insert(format!("traduko_{name}.js"), glue);
         let file = format!("traduko_{name}_bg.wasm");

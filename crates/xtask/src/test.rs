@@ -56,10 +56,10 @@ impl TestStep {
             Self::NativeTests => steps.run("native tests", || native("test", "")),
             Self::ClippyWasm => VARIANTS
                 .into_iter()
-                .try_for_each(|variant| steps.run(&format!("clippy wasm {}", variant.0), || lint_wasm(variant))),
+                .try_for_each(|variant| steps.run(&format!("clippy wasm {}", variant.name), || lint_wasm(variant))),
             Self::WasmTests => VARIANTS
                 .into_iter()
-                .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.0), || test_wasm(variant))),
+                .try_for_each(|variant| steps.run(&format!("wasm tests {}", variant.name), || test_wasm(variant))),
             Self::Page => steps.run("page", page::build),
             Self::PageTests => {
                 steps.run("npm", npm::prepare_page_tests)?;
@@ -95,7 +95,9 @@ fn native(subcommand: &str, options: &str) -> Result<()> {
 fn lint_wasm(variant: Variant) -> Result<()> {
     let options = variant.cargo_options();
     let clippy = format!("clippy --package traduko-web --target {WASM_TARGET} --all-targets {options} -- -D warnings");
-    run(cargo(&clippy).env("CARGO_TARGET_DIR", variant.target_dir()))
+    let mut clippy = cargo(&clippy);
+    variant.set_up(&mut clippy);
+    run(&mut clippy)
 }
 
 fn test_wasm(variant: Variant) -> Result<()> {
@@ -103,7 +105,7 @@ fn test_wasm(variant: Variant) -> Result<()> {
     wasm_pack.args(["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]).arg(driver_path()?);
     // wasm-pack goes into the crate's folder, reads `webdriver.json` there, and hands the rest to cargo.
     wasm_pack.arg("crates/web").args(variant.cargo_options().split_whitespace());
-    wasm_pack.env("CARGO_TARGET_DIR", variant.target_dir());
+    variant.set_up(&mut wasm_pack);
     // Translating on a software GPU takes its time; the runner's own limit is 20 seconds for a whole file of tests.
     wasm_pack.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
     run(&mut wasm_pack)

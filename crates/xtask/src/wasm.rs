@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -12,39 +13,58 @@ use anyhow::{Context, Result};
 use crate::command::{cargo, command, root, run, target_dir};
 use crate::tools::WASM_TARGET;
 
-/// A build of `crates/web`: the feature that chooses its engine is also its name.
+/// A build of `crates/web`.
 #[derive(Clone, Copy)]
-pub struct Variant(pub &'static str);
+pub struct Variant {
+    /// What its files are named for.
+    pub name: &'static str,
+    /// The feature that chooses its engine.
+    feature: &'static str,
+    /// Target features beyond those of .cargo/config.toml.
+    needs: Option<&'static str>,
+}
 
 /// The variants a page chooses from.
-pub const VARIANTS: [Variant; 2] = [Variant("cpu"), Variant("webgpu")];
+pub const VARIANTS: [Variant; 3] = [
+    Variant { name: "cpu", feature: "cpu", needs: None },
+    Variant { name: "cpu-relaxed", feature: "cpu", needs: Some("+simd128,+relaxed-simd") },
+    Variant { name: "webgpu", feature: "webgpu", needs: None },
+];
 
 impl Variant {
-    /// Where cargo builds this variant.
-    pub fn target_dir(self) -> PathBuf {
-        target_dir().join(format!("wasm-{}", self.0))
+    /// Sets up a command that builds this variant: a target folder of its own, and its target features.
+    pub fn set_up(self, command: &mut Command) {
+        command.env("CARGO_TARGET_DIR", self.target_dir());
+        if let Some(features) = self.needs {
+            command.env("RUSTFLAGS", format!("-C target-feature={features}"));
+        }
     }
 
-    /// What every cargo command for this variant ends in. The profile `wasm` is in the workspace's Cargo.toml, the target
-    /// features are in .cargo/config.toml.
+    fn target_dir(self) -> PathBuf {
+        target_dir().join(format!("wasm-{}", self.name))
+    }
+
+    /// What every cargo command for this variant ends in. The profile `wasm` is in the workspace's Cargo.toml.
     pub fn cargo_options(self) -> String {
-        format!("--profile wasm --no-default-features --features {}", self.0)
+        format!("--profile wasm --no-default-features --features {}", self.feature)
     }
 
     fn build(self) -> Result<()> {
         let options = self.cargo_options();
         let build = format!("build --package traduko-web --target {WASM_TARGET} {options}");
-        run(cargo(&build).env("CARGO_TARGET_DIR", self.target_dir()))?;
+        let mut build = cargo(&build);
+        self.set_up(&mut build);
+        run(&mut build)?;
 
         let module = self.target_dir().join(WASM_TARGET).join("wasm/traduko_web.wasm");
         let folder = root().join("web/wasm");
-        let bound = folder.join(format!("traduko_{}_bg.wasm", self.0));
+        let bound = folder.join(format!("traduko_{}_bg.wasm", self.name));
         if is_newer(&bound, &module) {
             println!("{}: up to date", bound.display());
             return Ok(());
         }
         let mut bindgen = command("wasm-bindgen");
-        bindgen.args(["--target", "web", "--out-name", &format!("traduko_{}", self.0), "--out-dir"]);
+        bindgen.args(["--target", "web", "--out-name", &format!("traduko_{}", self.name), "--out-dir"]);
         run(bindgen.arg(&folder).arg(&module))?;
         let size = fs::metadata(&bound).with_context(|| format!("reading {}", bound.display()))?.len();
         println!("{}: {size} bytes", bound.display());

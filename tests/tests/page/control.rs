@@ -133,3 +133,36 @@ async fn finished_translations_are_kept_for_the_next_page() -> Result<()> {
     assert_eq!(json!(ours), marked["keys"], "the page's own were used last and stay");
     browser.finish().await
 }
+
+#[tokio::test]
+async fn one_control_has_the_page_however_many_there_are() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("demo/")).await?;
+    wait_for_offer(&mut browser).await?;
+    let original = browser.text(BODY).await?;
+    press_translate(&mut browser).await?;
+    let french = browser.text(BODY).await?;
+    // A framework puts a new element in its place; its words are those of the original, not of the translation.
+    let replace = "const old = document.querySelector('traduko-translate');
+        old.replaceWith(old.cloneNode(true))";
+    browser.script(replace).await?;
+    wait_until_translated(&mut browser).await?;
+    assert_eq!(browser.text(BODY).await?, french);
+    // A second one does not translate the translation, and takes over when it is pressed.
+    browser.script("const old = document.querySelector('traduko-translate'); old.after(old.cloneNode(true))").await?;
+    let second = "document.querySelectorAll('traduko-translate')[1]";
+    browser.wait(START, &format!("return {second}.dataset.state === 'idle'")).await?;
+    browser.script(&format!("{second}.translatePage()")).await?;
+    browser.wait(START, &format!("return {second}.dataset.state === 'translated'")).await?;
+    assert_eq!(browser.text(&format!("return {CONTROL}.dataset.state")).await?, "idle");
+    assert_eq!(browser.text(BODY).await?, french);
+    // The page writes its language again, as a router does.
+    browser.script("document.documentElement.lang = 'en'").await?;
+    browser.wait(START, "return document.documentElement.lang === 'fr'").await?;
+    browser.script(&format!("{second}.undo()")).await?;
+    browser.wait(START, &format!("return {second}.dataset.state === 'idle'")).await?;
+    assert_eq!(browser.text(BODY).await?, original);
+    assert_eq!(browser.text("return document.documentElement.lang").await?, "en");
+    browser.finish().await
+}

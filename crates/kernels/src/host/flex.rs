@@ -97,6 +97,17 @@ impl Kernels for Flex {
         (tensor(values, [rows, k]), indices)
     }
 
+    fn most_probable(
+        logits: Tensor<Self, 2>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = logits.dims()[0];
+        let (values, indices) = top_k::most_probable(view(&floats(logits)), view(&floats(bias)), k);
+        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
+        (tensor(values, [rows, k]), indices)
+    }
+
     fn cell_step(
         kind: CellKind,
         inputs: Tensor<Self, 2>,

@@ -69,6 +69,17 @@ impl Kernels for NdArray {
         (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
     }
 
+    fn most_probable(
+        logits: Tensor<Self, 2>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = logits.dims()[0];
+        let device = logits.device();
+        let (values, indices) = with(logits, |logits| with(bias, |bias| top_k::most_probable(logits, bias, k)));
+        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+    }
+
     fn cell_step(
         kind: CellKind,
         inputs: Tensor<Self, 2>,

@@ -1,6 +1,6 @@
 use burn::backend::Flex;
 
-use super::{floats, integers, noise, values};
+use super::{assert_close, floats, integers, noise, values};
 use crate::{Kernels, top_k};
 
 #[test]
@@ -11,6 +11,19 @@ fn top_k_equals_the_plain_body() {
         let (plain, plain_columns) = top_k::top_k(x, k);
         assert_eq!(values(fused), values(plain), "{rows}x{cols}, {k}");
         assert_eq!(integers(fused_columns), integers(plain_columns), "{rows}x{cols}, {k}");
+    }
+}
+
+#[test]
+fn most_probable_equals_the_plain_body() {
+    for (rows, cols, k) in [(1, 1, 1), (3, 7, 7), (5, 100, 1), (9, 333, 5)] {
+        let logits = floats(noise(1, rows * cols).into_iter().map(|x| 20.0 * x).collect(), [rows, cols]);
+        let bias = floats(noise(2, cols), [cols]);
+        let (fused, columns) = Flex::most_probable(logits.clone(), bias.clone(), k);
+        let log = burn::tensor::activation::log_softmax(logits + bias.unsqueeze_dim::<2>(0), 1);
+        let (plain, plain_columns) = top_k::top_k(log, k);
+        assert_close(&format!("{rows}x{cols}, {k}"), &values(fused), &values(plain), 1e-5);
+        assert_eq!(integers(columns), integers(plain_columns), "{rows}x{cols}, {k}");
     }
 }
 
