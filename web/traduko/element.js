@@ -27,6 +27,12 @@ import { Translator } from "./translator.js";
 /** The control that has the page, of several, or of one that a framework has put in another's place. @type {TradukoTranslate | null} */
 let active = null;
 
+/** The engine of a control that left the page: a framework that puts up another goes on with it. @type {Left | null} */
+let left = null;
+/** How long it is kept for that. */
+const LEFT_MS = 30_000;
+/** @typedef {{ key: string, translator: Translator, engine: string | undefined }} Left */
+
 const CHOICE = `traduko ${BASE.pathname} choice`;
 
 const SHEET = `
@@ -56,6 +62,8 @@ export class TradukoTranslate extends HTMLElement {
   /** @type {AbortController | null} the turn that is under way or done */ #turn = null;
   /** @type {OriginalTip | null} */ #tip = null;
   #isBuilt = false;
+  /** What the page says where nothing of it is translated. @type {string} */
+  #pageLanguage = active?.sourceLanguage ?? (document.documentElement.lang || "en");
   #select = document.createElement("select");
   #label = document.createElement("label");
   #button = document.createElement("button");
@@ -78,7 +86,29 @@ export class TradukoTranslate extends HTMLElement {
 
   disconnectedCallback() {
     // One that is only moved is back before this comes to run.
-    queueMicrotask(() => !this.isConnected && this.#yield());
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#yield();
+      this.#leave();
+    });
+  }
+
+  #leave() {
+    if (!this.#translator) return;
+    left?.translator.destroy();
+    const mine = (left = { key: this.#key, translator: this.#translator, engine: this.dataset.engine });
+    this.#translator = null;
+    setTimeout(() => {
+      if (left !== mine) return;
+      left = null;
+      mine.translator.destroy();
+    }, LEFT_MS);
+  }
+
+  /** What a translator depends on. */
+  get #key() {
+    const options = ["engine", "prefer", "glossary"].map((name) => this.getAttribute(name));
+    return JSON.stringify([this.sourceLanguage, this.#target, ...options]);
   }
 
   /** Gives the page back, for another control to take or for good; the choice stays. */
@@ -106,12 +136,13 @@ export class TradukoTranslate extends HTMLElement {
   /** The languages on offer that there is a model for. */
   get #targets() {
     const wanted = (this.getAttribute("to") ?? "").split(/\s+/u).filter(Boolean).map(primary);
-    const there = CATALOG.models.filter(({ source }) => source === primary(this.#from)).map(({ target }) => target);
+    const there = CATALOG.models.filter(({ source }) => source === primary(this.sourceLanguage)).map(({ target }) => target);
     return wanted.length > 0 ? wanted.filter((language) => there.includes(language)) : there;
   }
 
-  get #from() {
-    return this.getAttribute("from") || document.documentElement.lang || "en";
+  /** @returns {string} BCP 47 */
+  get sourceLanguage() {
+    return this.getAttribute("from") || this.#pageLanguage;
   }
 
   get #target() {
@@ -153,7 +184,7 @@ export class TradukoTranslate extends HTMLElement {
     this.#button.hidden = targets.length === 0 || !hasSimd;
     if (location.protocol === "file:") return this.#show("unavailable", strings.fromFile);
     if (!hasSimd) return this.#show("unavailable", strings.noSimd);
-    if (targets.length === 0) return this.#show("unavailable", strings.unavailable(this.#nameOf(this.#from)));
+    if (targets.length === 0) return this.#show("unavailable", strings.unavailable(this.#nameOf(this.sourceLanguage)));
     const offered = this.#offered(targets);
     const chosen = this.#choice;
     if (offered !== null) this.dataset.offered = offered;
@@ -170,7 +201,7 @@ export class TradukoTranslate extends HTMLElement {
    * @param {string[]} targets
    */
   #offered(targets) {
-    const from = primary(this.#from);
+    const from = primary(this.sourceLanguage);
     const first = navigator.languages.map(primary).find((language) => language === from || targets.includes(language));
     return first === undefined || first === from ? null : first;
   }
@@ -180,7 +211,7 @@ export class TradukoTranslate extends HTMLElement {
   }
 
   get #pair() {
-    return { sourceLanguage: this.#from, targetLanguage: this.#target };
+    return { sourceLanguage: this.sourceLanguage, targetLanguage: this.#target };
   }
 
   async #showOffer() {
@@ -222,6 +253,7 @@ export class TradukoTranslate extends HTMLElement {
     this.#show("downloading", strings.starting);
     try {
       this.#translator ??= await this.#create(turn.signal);
+      if (!this.isConnected) this.#leave();
       if (turn.signal.aborted) return;
       this.#show("translating", strings.translating);
       await this.#translator.translatePage(document, {
@@ -255,6 +287,12 @@ export class TradukoTranslate extends HTMLElement {
   /** @param {AbortSignal} signal */
   async #create(signal) {
     const { strings } = this.#ui;
+    if (left?.key === this.#key) {
+      const { translator, engine } = left;
+      left = null;
+      if (engine) this.dataset.engine = engine;
+      return translator;
+    }
     const total = await Translator.downloadBytes(this.#pair);
     const engine = this.getAttribute("engine");
     return Translator.create({
@@ -298,7 +336,7 @@ export class TradukoTranslate extends HTMLElement {
     this.#showProgress(null);
     this.#button.textContent = strings.undo;
     this.#tip?.watch(true);
-    this.#show("translated", `${strings.translated(this.#nameOf(this.#from))} ${strings.hover}`);
+    this.#show("translated", `${strings.translated(this.#nameOf(this.sourceLanguage))} ${strings.hover}`);
   }
 
   /** @param {unknown} error */

@@ -76,6 +76,7 @@ export function keepOffline(worker: URL): Promise<void>;
 
 /** `<traduko-translate from="en" to="fr" engine glossary prefer offline>` */
 export class TradukoTranslate extends HTMLElement {
+  readonly sourceLanguage: string;
   readonly state: "unavailable" | "idle" | "downloading" | "translating" | "translated" | "failed";
   translatePage(): Promise<void>;
   undo(): void;

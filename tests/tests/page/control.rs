@@ -149,6 +149,7 @@ async fn one_control_has_the_page_however_many_there_are() -> Result<()> {
     browser.script(replace).await?;
     wait_until_translated(&mut browser).await?;
     assert_eq!(browser.text(BODY).await?, french);
+    assert_eq!(browser.text(&format!("return {CONTROL}.dataset.engine")).await?, "cpu", "the engine is handed on");
     // A second one does not translate the translation, and takes over when it is pressed.
     browser.script("const old = document.querySelector('traduko-translate'); old.after(old.cloneNode(true))").await?;
     let second = "document.querySelectorAll('traduko-translate')[1]";
