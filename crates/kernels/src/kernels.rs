@@ -3,8 +3,8 @@
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 
 use crate::{
-    AdamStep, CellKind, CrossEntropy, Int8Matrix, Normalized, SequenceGradients, SequenceInput, SequenceTape, adam,
-    additive, cells, dropout, int8, layer_norm, loss, sequence, top_k,
+    AdamStep, CellKind, CrossEntropy, Int8Matrix, Memory, Normalized, PackedSequence, SequenceGradients, SequenceInput,
+    SequenceTape, adam, additive, attention, cells, dropout, int8, layer_norm, loss, packed_sequence, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
@@ -74,6 +74,11 @@ pub trait Kernels: Backend {
         sequence::backward(input, tape, grad)
     }
 
+    /// A whole recurrent sequence with packed weights: every hidden state, `[time, batch, d_hidden]`.
+    fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
+        packed_sequence::forward(input)
+    }
+
     /// Has [`Self::product`] work on bf16 operands from now on, in the whole process; says whether this backend can.
     fn use_bf16() -> bool {
         false
@@ -119,6 +124,12 @@ pub trait Kernels: Backend {
         v: Tensor<Self, 1>,
     ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 1>) {
         additive::backward(grad, queries, keys, v)
+    }
+
+    /// Dot-product attention: contexts `[rows, target, d_value]` and weights `[rows, target, source]` for `queries`
+    /// `[rows, target, d]`.
+    fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
+        attention::attend(queries, memory)
     }
 
     /// Layer normalisation of `x` `[rows, groups * d]`, each group of `d` columns apart, times `gain` `[groups * d]`;

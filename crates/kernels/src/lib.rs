@@ -8,6 +8,7 @@
 
 mod adam;
 mod additive;
+mod attention;
 #[cfg(feature = "autodiff")]
 mod autodiff;
 mod backends;
@@ -21,6 +22,7 @@ mod kernels;
 mod layer_norm;
 mod loss;
 mod memory;
+mod packed_sequence;
 #[cfg(any(feature = "cuda", all(test, feature = "flex")))]
 mod precision;
 mod sequence;
@@ -29,12 +31,14 @@ mod tests;
 mod top_k;
 
 pub use adam::AdamStep;
+pub use attention::Memory;
 pub use cells::CellKind;
 pub use int8::Int8Matrix;
 pub use kernels::Kernels;
 pub use layer_norm::Normalized;
 pub use loss::CrossEntropy;
 pub use memory::keep_freed_memory;
+pub use packed_sequence::PackedSequence;
 pub use sequence::{SequenceGradients, SequenceInput, SequenceTape};
 
 /// The backends the trait is implemented for, so that leaf crates name them in one place.

@@ -4,7 +4,7 @@ use burn::{
     module::Module,
     tensor::{Tensor, activation::softmax, backend::Backend},
 };
-use traduko_kernels::Kernels;
+use traduko_kernels::{Kernels, Memory};
 
 use crate::{
     config::{AttentionKind, ModelConfig},
@@ -95,22 +95,29 @@ impl<B: Kernels> Attention<B> {
         let queries = self.split(self.query.forward_3d(queries));
         let (k, values) = (self.split(keys.keys.clone()), self.split(keys.values.clone()));
         let [rows, positions, d] = k.dims();
-        let scores = match &self.score {
-            None if heads == 1 => queries.matmul(k.swap_dims(1, 2)),
-            None => queries.matmul(k.swap_dims(1, 2)) * (d as f32).powf(-0.5),
-            Some(Projection { weight: Some(weight), .. }) => B::additive_scores(queries, k, weight.val().reshape([d])),
-            Some(score) => {
-                let sum = queries.unsqueeze_dim::<4>(2) + k.unsqueeze_dim::<4>(1);
-                let sum = sum.tanh().reshape([rows * target * positions, d]);
-                score.forward(sum).reshape([rows, target, positions])
-            }
-        };
         let penalty = match heads {
             1 => keys.penalty.clone(),
             _ => keys.penalty.clone().repeat_dim(1, heads).reshape([rows, 1, positions]),
         };
-        let weights = softmax(scores + penalty, 2); // [batch * heads, target, source]
-        let contexts = weights.clone().matmul(values);
+        // Weights are [batch * heads, target, source].
+        let (contexts, weights) = match &self.score {
+            None => {
+                let queries = if heads == 1 { queries } else { queries * (d as f32).powf(-0.5) };
+                B::attend(queries, &Memory { keys: k, values, penalty })
+            }
+            Some(score) => {
+                let scores = match &score.weight {
+                    Some(weight) => B::additive_scores(queries, k, weight.val().reshape([d])),
+                    None => {
+                        let sum = queries.unsqueeze_dim::<4>(2) + k.unsqueeze_dim::<4>(1);
+                        let sum = sum.tanh().reshape([rows * target * positions, d]);
+                        score.forward(sum).reshape([rows, target, positions])
+                    }
+                };
+                let weights = softmax(scores + penalty, 2);
+                (weights.clone().matmul(values), weights)
+            }
+        };
         if heads == 1 {
             return (contexts, weights);
         }

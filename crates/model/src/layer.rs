@@ -4,7 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Tensor, backend::Backend},
 };
-use traduko_kernels::{CellKind, Kernels, SequenceInput};
+use traduko_kernels::{CellKind, Kernels, PackedSequence, SequenceInput};
 
 use crate::{
     config::ModelConfig,
@@ -153,7 +153,6 @@ impl<B: Kernels> Layer<B> {
         let n_gates = inputs.dims()[1];
         let inputs = inputs.reshape([time, batch, n_gates]);
         let recurrent = self.recurrent.as_ref();
-        // Packed weights know no fused sequence; a kind without recurrent weights needs none.
         if recurrent.is_none_or(|recurrent| recurrent.weight.is_some()) {
             let zeros = |len| Tensor::zeros([len], &device);
             return B::sequence(SequenceInput {
@@ -170,6 +169,18 @@ impl<B: Kernels> Layer<B> {
                 dropout: self.dropout(batch, dropout, &device),
                 is_reversed,
                 is_recomputed: self.is_recomputed,
+            });
+        }
+        if let (Some(weight), None) = (recurrent.and_then(|recurrent| recurrent.packed.as_ref()), &self.recurrent_gain)
+        {
+            return B::packed_sequence(&PackedSequence {
+                kind: self.kind,
+                inputs,
+                weight,
+                bias: self.recurrent_bias.as_ref().map(|bias| bias.val()),
+                state,
+                mask: mask.clone(),
+                is_reversed,
             });
         }
         let mut state = state;

@@ -8,9 +8,12 @@ use burn::{
     tensor::{DType, Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{adam, additive, cells, dropout, int8, layer_norm, linear, loss, sequence, top_k};
+use super::{
+    adam, additive, attention, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, sequence, top_k,
+};
 use crate::{
-    AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceGradients, SequenceInput, SequenceTape,
+    AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Memory, Normalized, PackedSequence, SequenceGradients,
+    SequenceInput, SequenceTape,
 };
 
 fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
@@ -83,6 +86,28 @@ impl Kernels for Flex {
         tensor(out, [batch, weight.rows])
     }
 
+    fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
+        let [time, batch, _] = input.inputs.dims();
+        let d_hidden = input.weight.cols;
+        let (weight, scales, row_sums) = int8_values(input.weight);
+        let (inputs, state, mask) =
+            (floats(input.inputs.clone()), floats(input.state.clone()), floats(input.mask.clone()));
+        let bias = input.bias.clone().map(floats);
+        let hidden = packed_sequence::forward(&packed_sequence::Input {
+            kind: input.kind,
+            inputs: view(&inputs),
+            weight: weight.storage::<i8>(),
+            scales: view(&scales),
+            row_sums: view(&row_sums),
+            bias: bias.as_ref().map_or(&[], view),
+            state: view(&state),
+            mask: view(&mask),
+            d_hidden,
+            is_reversed: input.is_reversed,
+        });
+        tensor(hidden, [time, batch, d_hidden])
+    }
+
     fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
         let ids = ints(ids);
         let (values, scales, _) = int8_values(weight);
@@ -106,6 +131,16 @@ impl Kernels for Flex {
         let (values, indices) = top_k::most_probable(view(&floats(logits)), view(&floats(bias)), k);
         let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
         (tensor(values, [rows, k]), indices)
+    }
+
+    fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
+        let [rows, n_targets, d] = queries.dims();
+        let [_, n_sources, d_value] = memory.values.dims();
+        let (keys, values) = (floats(memory.keys.clone()), floats(memory.values.clone()));
+        let (queries, penalty) = (floats(queries), floats(memory.penalty.clone()));
+        let sizes = attention::Sizes { n_targets, n_sources, d, d_value };
+        let (contexts, weights) = attention::attend(view(&queries), view(&keys), view(&values), view(&penalty), sizes);
+        (tensor(contexts, [rows, n_targets, d_value]), tensor(weights, [rows, n_targets, n_sources]))
     }
 
     fn cell_step(

@@ -9,6 +9,8 @@ mod adam;
 #[cfg(feature = "flex")]
 mod additive;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod attention;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cells;
 #[cfg(feature = "flex")]
 mod cells_backward;
@@ -30,6 +32,8 @@ mod math;
 mod ndarray;
 #[cfg(feature = "flex")]
 mod packed;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod packed_sequence;
 #[cfg(feature = "flex")]
 mod sequence;
 #[cfg(any(feature = "flex", feature = "ndarray"))]

@@ -8,8 +8,8 @@ use burn::{
     tensor::{Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{cells, int8, top_k};
-use crate::{CellKind, Int8Matrix, Kernels};
+use super::{attention, cells, int8, packed_sequence, top_k};
+use crate::{CellKind, Int8Matrix, Kernels, Memory, PackedSequence};
 
 /// Calls `f` with the values of a float tensor, copied only where they do not lie in order.
 fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -> R {
@@ -53,6 +53,46 @@ impl Kernels for NdArray {
         tensor(out, [batch, weight.rows])
     }
 
+    fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
+        let [time, batch, _] = input.inputs.dims();
+        let PackedSequence { kind, inputs, weight, bias, state, mask, is_reversed } = input.clone();
+        let (scales, row_sums, d_hidden) = (weight.scales.clone(), weight.row_sums.clone(), weight.cols);
+        let bias = bias.unwrap_or_else(|| Tensor::zeros([0], &inputs.device()));
+        let forward = |inputs: &[f32], values: &[i8], scales: &[f32], row_sums: &[f32], rest: [&[f32]; 3]| {
+            let [bias, state, mask] = rest;
+            let weight = values;
+            let input = packed_sequence::Input {
+                kind,
+                inputs,
+                weight,
+                scales,
+                row_sums,
+                bias,
+                state,
+                mask,
+                d_hidden,
+                is_reversed,
+            };
+            packed_sequence::forward(&input)
+        };
+        let hidden = with(inputs, |inputs| {
+            with(scales, |scales| {
+                with(row_sums, |row_sums| {
+                    with(bias, |bias| {
+                        with(state, |state| {
+                            with(mask, |mask| {
+                                with_int8(weight, |values| {
+                                    forward(inputs, values, scales, row_sums, [bias, state, mask])
+                                })
+                            })
+                        })
+                    })
+                })
+            })
+        });
+        tensor(hidden, [time, batch, d_hidden])
+    }
+
     fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
         let ids: Vec<i64> = ids.into_data().convert::<i64>().into_vec().expect("converted the line before");
         let rows = ids.iter().map(|&id| id as usize);
@@ -78,6 +118,19 @@ impl Kernels for NdArray {
         let device = logits.device();
         let (values, indices) = with(logits, |logits| with(bias, |bias| top_k::most_probable(logits, bias, k)));
         (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+    }
+
+    fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
+        let [rows, n_targets, d] = queries.dims();
+        let [_, n_sources, d_value] = memory.values.dims();
+        let sizes = attention::Sizes { n_targets, n_sources, d, d_value };
+        let Memory { keys, values, penalty } = memory.clone();
+        let (contexts, weights) = with(queries, |queries| {
+            with(keys, |keys| {
+                with(values, |values| with(penalty, |penalty| attention::attend(queries, keys, values, penalty, sizes)))
+            })
+        });
+        (tensor(contexts, [rows, n_targets, d_value]), tensor(weights, [rows, n_targets, n_sources]))
     }
 
     fn cell_step(

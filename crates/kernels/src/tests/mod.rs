@@ -2,8 +2,10 @@
 
 mod adam;
 mod additive;
+mod attention;
 mod int8;
 mod loss;
+mod packed_sequence;
 mod precision;
 mod sequence;
 mod top_k;

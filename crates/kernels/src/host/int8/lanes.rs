@@ -35,7 +35,6 @@ pub(super) trait Lanes {
 /// One byte after the other: what all others must equal to the bit.
 pub(super) struct Portable;
 
-#[allow(unsafe_code, reason = "the trait's contract: the caller answers for the pointers")]
 impl Lanes for Portable {
     const WIDTH: usize = 1;
     type Weights = i32;

@@ -9,7 +9,6 @@ use super::lanes::Lanes;
 /// Every 64-bit ARM.
 pub(super) struct Neon;
 
-#[allow(unsafe_code, reason = "loads through pointers")]
 impl Lanes for Neon {
     const WIDTH: usize = 16;
     type Weights = int8x16_t;

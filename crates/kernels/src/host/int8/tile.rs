@@ -75,7 +75,6 @@ impl Products {
         let rows = sums.len() / quantized.grids.len();
         assert!(weight.len() == rows * cols && quantized.values.len() == quantized.grids.len() * quantized.stride);
         assert!(cols <= quantized.stride);
-        #[allow(unsafe_code, reason = "instructions that the machine has, on slices whose lengths were just checked")]
         // SAFETY: a value other than `Portable` is only made by `available`, which asks the machine; lengths are checked above.
         unsafe {
             match self {
@@ -99,7 +98,6 @@ impl Products {
 ///
 /// # Safety
 /// The machine has what `L` needs; the slices are as long as [`Products::sums`] checks.
-#[allow(unsafe_code, reason = "calls the lanes")]
 #[inline(always)]
 pub(super) unsafe fn all<L: Lanes>(quantized: &Quantized, weight: &[i8], cols: usize, sums: &mut [i32]) {
     let batch = quantized.grids.len();
@@ -150,7 +148,6 @@ struct Place {
 ///
 /// # Safety
 /// The machine has what `L` needs.
-#[allow(unsafe_code, reason = "reads through pointers, without a check for each load")]
 #[inline(always)]
 unsafe fn tile<L: Lanes, const B: usize, const R: usize>(q: &[u8], weight: &[i8], at: Place, out: &mut [i32]) {
     let Place { rows, first, stride, cols } = at;

@@ -10,7 +10,6 @@ use super::lanes::Lanes;
 /// Every browser since 2021.
 pub(super) struct Simd128;
 
-#[allow(unsafe_code, reason = "loads through pointers")]
 impl Lanes for Simd128 {
     const WIDTH: usize = 16;
     type Weights = [v128; 2];
@@ -65,7 +64,6 @@ fn totals([a, b, c, d]: [v128; 4]) -> [i32; 4] {
 pub(super) struct Relaxed;
 
 #[cfg(target_feature = "relaxed-simd")]
-#[allow(unsafe_code, reason = "loads through pointers")]
 impl Lanes for Relaxed {
     const WIDTH: usize = 16;
     type Weights = v128;

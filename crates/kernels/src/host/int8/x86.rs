@@ -1,5 +1,4 @@
 //! 32 and 64 bytes at once on x86.
-#![allow(unsafe_code, reason = "instructions that not every machine has, and loads through pointers")]
 
 use std::arch::x86_64::{
     __m256i, __m512i, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_castsi256_si128,

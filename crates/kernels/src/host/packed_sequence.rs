@@ -1,0 +1,55 @@
+//! A recurrent sequence with packed weights, step by step over slices.
+
+use super::{cells, int8};
+use crate::CellKind;
+
+/// [`crate::PackedSequence`] as slices.
+pub struct Input<'a> {
+    pub kind: CellKind,
+    pub inputs: &'a [f32],
+    pub weight: &'a [i8],
+    pub scales: &'a [f32],
+    pub row_sums: &'a [f32],
+    /// Empty where there is none.
+    pub bias: &'a [f32],
+    pub state: &'a [f32],
+    pub mask: &'a [f32],
+    pub d_hidden: usize,
+    pub is_reversed: bool,
+}
+
+/// Every hidden state, `[time, batch, d_hidden]`.
+pub fn forward(input: &Input) -> Vec<f32> {
+    let &Input { kind, d_hidden, .. } = input;
+    let (n_in, n_state) = (kind.n_gates() * d_hidden, kind.n_states() * d_hidden);
+    let batch = input.state.len() / n_state;
+    let time = input.mask.len().checked_div(batch).unwrap_or(0);
+    let mut state = input.state.to_vec();
+    let mut before = vec![0.0; batch * d_hidden];
+    let mut hidden = vec![0.0; time * batch * d_hidden];
+    for index in 0..time {
+        let t = if input.is_reversed { time - 1 - index } else { index };
+        for (before, state) in before.chunks_exact_mut(d_hidden).zip(state.chunks_exact(n_state)) {
+            before.copy_from_slice(&state[..d_hidden]);
+        }
+        let mut recurrent = int8::linear(&before, input.weight, input.scales, input.row_sums, d_hidden);
+        if !input.bias.is_empty() {
+            for row in recurrent.chunks_exact_mut(n_in) {
+                row.iter_mut().zip(input.bias).for_each(|(x, bias)| *x += bias);
+            }
+        }
+        let inputs = &input.inputs[t * batch * n_in..(t + 1) * batch * n_in];
+        let next = cells::step(kind, inputs, &recurrent, &state, d_hidden);
+        let mask = &input.mask[t * batch..(t + 1) * batch];
+        for ((state, next), &mask) in state.chunks_exact_mut(n_state).zip(next.chunks_exact(n_state)).zip(mask) {
+            if mask > 0.0 {
+                state.copy_from_slice(next);
+            }
+        }
+        let hidden = &mut hidden[t * batch * d_hidden..(t + 1) * batch * d_hidden];
+        for (hidden, state) in hidden.chunks_exact_mut(d_hidden).zip(state.chunks_exact(n_state)) {
+            hidden.copy_from_slice(&state[..d_hidden]);
+        }
+    }
+    hidden
+}
