@@ -2,7 +2,11 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::{CellKind, Int8Matrix, Kernels, cells::part};
+use crate::{
+    CellKind, Int8Matrix, Kernels,
+    cells::part,
+    sequence::{at, order, select, stack},
+};
 
 /// What a sequence with packed recurrent weights is made of.
 #[derive(Clone, Debug)]
@@ -13,6 +17,8 @@ pub struct PackedSequence<'a, B: Backend> {
     pub inputs: Tensor<B, 3>,
     /// `[n_gates * d_hidden, d_hidden]`.
     pub weight: &'a Int8Matrix<B>,
+    /// The gain of the normalised recurrent product, `[n_gates * d_hidden]`; without one it is not normalised.
+    pub gain: Option<Tensor<B, 1>>,
     /// Added to the recurrent product, `[n_gates * d_hidden]`.
     pub bias: Option<Tensor<B, 1>>,
     /// Before the first step, `[batch, n_states * d_hidden]`.
@@ -28,17 +34,18 @@ pub(crate) fn forward<B: Kernels>(input: &PackedSequence<B>) -> Tensor<B, 3> {
     let d_hidden = input.weight.cols;
     let mut state = input.state.clone();
     let mut hidden = vec![None; time];
-    for index in 0..time {
-        let t = if input.is_reversed { time - 1 - index } else { index };
+    for t in order(time, input.is_reversed) {
         let mut recurrent = B::int8_linear(part(&state, 0, d_hidden), input.weight);
+        if let Some(gain) = &input.gain {
+            recurrent = B::gate_norm(recurrent, gain.clone(), input.kind.n_gates());
+        }
         if let Some(bias) = &input.bias {
             recurrent = recurrent + bias.clone().unsqueeze_dim::<2>(0);
         }
-        let inputs = input.inputs.clone().narrow(0, t, 1).squeeze_dim(0);
-        let next = B::cell_step(input.kind, inputs, recurrent, state.clone());
+        let next = B::cell_step(input.kind, at(&input.inputs, t), recurrent, state.clone());
         let mask = input.mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
-        state = state.clone() + mask * (next - state);
+        state = select(mask, next, state);
         hidden[t] = Some(part(&state, 0, d_hidden));
     }
-    Tensor::stack(hidden.into_iter().flatten().collect(), 0)
+    stack(hidden)
 }

@@ -75,12 +75,12 @@ pub(crate) fn order(time: usize, is_reversed: bool) -> Vec<usize> {
     if is_reversed { (0..time).rev().collect() } else { (0..time).collect() }
 }
 
-fn at<B: Backend>(x: &Tensor<B, 3>, t: usize) -> Tensor<B, 2> {
+pub(crate) fn at<B: Backend>(x: &Tensor<B, 3>, t: usize) -> Tensor<B, 2> {
     x.clone().narrow(0, t, 1).squeeze_dim(0)
 }
 
 /// Hands on where `mask` is 0: `mask * new + (1 - mask) * old`.
-fn select<B: Backend>(mask: Tensor<B, 2>, new: Tensor<B, 2>, old: Tensor<B, 2>) -> Tensor<B, 2> {
+pub(crate) fn select<B: Backend>(mask: Tensor<B, 2>, new: Tensor<B, 2>, old: Tensor<B, 2>) -> Tensor<B, 2> {
     old.clone() + mask * (new - old)
 }
 
@@ -129,7 +129,7 @@ fn dropped<B: Backend>(input: &SequenceInput<B>, hidden: Tensor<B, 2>) -> Tensor
     }
 }
 
-fn stack<B: Backend>(steps: Vec<Option<Tensor<B, 2>>>) -> Tensor<B, 3> {
+pub(crate) fn stack<B: Backend>(steps: Vec<Option<Tensor<B, 2>>>) -> Tensor<B, 3> {
     Tensor::stack(steps.into_iter().flatten().collect(), 0)
 }
 

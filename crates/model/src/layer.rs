@@ -111,10 +111,7 @@ impl<B: Kernels> Layer<B> {
     /// One step: `x` `[batch, d_input]` and `state` to the next state. `dropout` is what the hidden state is
     /// multiplied by before its product, `[batch, d_hidden]`.
     pub fn step(&self, x: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
-        self.step_with(self.inputs(x), state, dropout)
-    }
-
-    fn step_with(&self, inputs: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
+        let inputs = self.inputs(x);
         let Some(recurrent) = &self.recurrent else {
             return B::cell_step(self.kind, inputs.clone(), inputs, state);
         };
@@ -153,45 +150,27 @@ impl<B: Kernels> Layer<B> {
         let n_gates = inputs.dims()[1];
         let inputs = inputs.reshape([time, batch, n_gates]);
         let recurrent = self.recurrent.as_ref();
-        if recurrent.is_none_or(|recurrent| recurrent.weight.is_some()) {
-            let zeros = |len| Tensor::zeros([len], &device);
-            return B::sequence(SequenceInput {
-                kind: self.kind,
-                inputs,
-                weight: match recurrent.and_then(|recurrent| recurrent.weight.as_ref()) {
-                    Some(weight) => weight.val(),
-                    None => Tensor::zeros([1, 1], &device),
-                },
-                bias: self.recurrent_bias.as_ref().map_or_else(|| zeros(n_gates), |bias| bias.val()),
-                gain: self.recurrent_gain.as_ref().map(|gain| gain.val()),
-                state,
-                mask: mask.clone(),
-                dropout: self.dropout(batch, dropout, &device),
-                is_reversed,
-                is_recomputed: self.is_recomputed,
-            });
+        let gain = self.recurrent_gain.as_ref().map(|gain| gain.val());
+        let bias = self.recurrent_bias.as_ref().map(|bias| bias.val());
+        if let Some(weight) = recurrent.and_then(|recurrent| recurrent.packed.as_ref()) {
+            let (kind, mask) = (self.kind, mask.clone());
+            return B::packed_sequence(&PackedSequence { kind, inputs, weight, gain, bias, state, mask, is_reversed });
         }
-        if let (Some(weight), None) = (recurrent.and_then(|recurrent| recurrent.packed.as_ref()), &self.recurrent_gain)
-        {
-            return B::packed_sequence(&PackedSequence {
-                kind: self.kind,
-                inputs,
-                weight,
-                bias: self.recurrent_bias.as_ref().map(|bias| bias.val()),
-                state,
-                mask: mask.clone(),
-                is_reversed,
-            });
-        }
-        let mut state = state;
-        let mut states = vec![None; time];
-        for index in 0..time {
-            let t = if is_reversed { time - 1 - index } else { index };
-            let next = self.step_with(inputs.clone().narrow(0, t, 1).squeeze_dim(0), state.clone(), None);
-            let mask = mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
-            state = state.clone() + mask * (next - state);
-            states[t] = Some(self.hidden(state.clone()));
-        }
-        Tensor::stack(states.into_iter().flatten().collect(), 0)
+        B::sequence(SequenceInput {
+            kind: self.kind,
+            inputs,
+            weight: match recurrent.and_then(|recurrent| recurrent.weight.as_ref()) {
+                Some(weight) => weight.val(),
+                // A kind without recurrent weights reads none.
+                None => Tensor::zeros([1, 1], &device),
+            },
+            bias: bias.unwrap_or_else(|| Tensor::zeros([n_gates], &device)),
+            gain,
+            state,
+            mask: mask.clone(),
+            dropout: self.dropout(batch, dropout, &device),
+            is_reversed,
+            is_recomputed: self.is_recomputed,
+        })
     }
 }

@@ -87,6 +87,9 @@ impl Kernels for Flex {
     }
 
     fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
+        if input.gain.is_some() {
+            return crate::packed_sequence::forward(input);
+        }
         let [time, batch, _] = input.inputs.dims();
         let d_hidden = input.weight.cols;
         let (weight, scales, row_sums) = int8_values(input.weight);

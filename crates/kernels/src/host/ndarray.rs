@@ -54,8 +54,11 @@ impl Kernels for NdArray {
     }
 
     fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
+        if input.gain.is_some() {
+            return crate::packed_sequence::forward(input);
+        }
         let [time, batch, _] = input.inputs.dims();
-        let PackedSequence { kind, inputs, weight, bias, state, mask, is_reversed } = input.clone();
+        let PackedSequence { kind, inputs, weight, bias, state, mask, is_reversed, .. } = input.clone();
         let (scales, row_sums, d_hidden) = (weight.scales.clone(), weight.row_sums.clone(), weight.cols);
         let bias = bias.unwrap_or_else(|| Tensor::zeros([0], &inputs.device()));
         let forward = |inputs: &[f32], values: &[i8], scales: &[f32], row_sums: &[f32], rest: [&[f32]; 3]| {

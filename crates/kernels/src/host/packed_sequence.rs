@@ -1,7 +1,7 @@
 //! A recurrent sequence with packed weights, step by step over slices.
 
 use super::{cells, int8};
-use crate::CellKind;
+use crate::{CellKind, sequence::order};
 
 /// [`crate::PackedSequence`] as slices.
 pub struct Input<'a> {
@@ -27,8 +27,7 @@ pub fn forward(input: &Input) -> Vec<f32> {
     let mut state = input.state.to_vec();
     let mut before = vec![0.0; batch * d_hidden];
     let mut hidden = vec![0.0; time * batch * d_hidden];
-    for index in 0..time {
-        let t = if input.is_reversed { time - 1 - index } else { index };
+    for t in order(time, input.is_reversed) {
         for (before, state) in before.chunks_exact_mut(d_hidden).zip(state.chunks_exact(n_state)) {
             before.copy_from_slice(&state[..d_hidden]);
         }

@@ -2,9 +2,9 @@
 
 use super::math::exp;
 
-/// Values that are compared with the list at once, by their maximum.
+/// Values that are compared with the list at once.
 const BLOCK: usize = 16;
-/// Sums and maxima that run side by side, which the compiler cannot do of itself.
+/// Sums that run side by side, which the compiler cannot do of itself.
 const WIDE: usize = 8;
 
 /// Values and columns of the `k` largest of each row of `cols` values, best first; ties keep the lower column.

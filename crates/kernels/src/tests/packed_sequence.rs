@@ -16,6 +16,7 @@ fn packed_sequence_equals_the_plain_body() {
                 kind,
                 inputs: floats(noise(3, time * batch * rows), [time, batch, rows]),
                 weight: &weight,
+                gain: None,
                 bias: (kind == CellKind::Gru).then(|| floats(noise(4, rows), [rows])),
                 state: floats(noise(5, batch * kind.n_states() * d), [batch, kind.n_states() * d]),
                 // Sentences of 5, 4 and 2 steps.
