@@ -40,6 +40,9 @@ pub enum AttentionKind {
 pub enum AttentionPlace {
     /// Only above the decoder: all target steps of a training batch are computed at once.
     OnTop,
+    /// It looks from the first decoder layer, and every layer above reads its context (Wu et al., 2016, section 3); as fast.
+    /// With one decoder layer the same as on top.
+    FirstLayer,
     /// Fed into the first decoder layer of the next step as well (Luong et al., 2015, section 3.3).
     InputFeeding,
 }

@@ -1,4 +1,4 @@
-//! The decoder: stacked recurrent layers with attention on top or fed back into the input.
+//! The decoder: stacked recurrent layers with attention on top, below all but the first, or fed back into the input.
 
 use burn::{
     module::Module,
@@ -21,7 +21,7 @@ use crate::{
 pub struct DecoderState<B: Backend> {
     /// One state a layer, `[batch, n_states * d_decoder]`.
     pub layers: Vec<Tensor<B, 2>>,
-    /// The attention vector that is fed back, `[batch, d_embedding]`; unused with attention on top.
+    /// The attention vector that is fed back, `[batch, d_embedding]`; unused where none is.
     pub fed: Tensor<B, 2>,
 }
 
@@ -41,9 +41,13 @@ pub struct Decoder<B: Backend> {
     bridge: Projection<B>,
     /// `[d_embedding, d_decoder + d_encoded]`.
     combine: Projection<B>,
-    is_input_fed: bool,
+    #[module(skip)]
+    place: AttentionPlace,
     is_residual: bool,
 }
+
+/// What attention found: contexts `[batch, target, d_encoded]` and weights `[batch, target, source]`.
+type Found<B> = (Tensor<B, 3>, Tensor<B, 3>);
 
 impl<B: Kernels> Decoder<B> {
     /// Asks `source` for the weights.
@@ -51,12 +55,13 @@ impl<B: Kernels> Decoder<B> {
     /// # Errors
     /// What the source says.
     pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
-        let is_input_fed = config.attention_place == AttentionPlace::InputFeeding;
+        let place = config.attention_place;
         let mut layers = Vec::with_capacity(config.n_decoder_layers);
         for index in 0..config.n_decoder_layers {
-            let d_input = match index {
-                0 if is_input_fed => 2 * config.d_embedding,
-                0 => config.d_embedding,
+            let d_input = match (index, place) {
+                (0, AttentionPlace::InputFeeding) => 2 * config.d_embedding,
+                (0, _) => config.d_embedding,
+                (_, AttentionPlace::FirstLayer) => config.d_decoder + config.d_encoded(),
                 _ => config.d_decoder,
             };
             let name = format!("decoder.layers.{index}");
@@ -70,7 +75,7 @@ impl<B: Kernels> Decoder<B> {
             attention: Attention::build(config, source, device)?,
             bridge: Projection::build("decoder.bridge", [d_start, config.d_encoded()], zeros, source, device)?,
             combine: Projection::build("decoder.combine", [config.d_embedding, d_joined], zeros, source, device)?,
-            is_input_fed,
+            place,
             is_residual: config.is_residual,
         })
     }
@@ -100,10 +105,15 @@ impl<B: Kernels> Decoder<B> {
         DecoderState { layers: layers.collect(), fed: Tensor::zeros([batch, d_embedding], &device) }
     }
 
-    /// Joins the top layer with its context: `[batch, target, d_decoder]` to `[batch, target, d_embedding]` and the
-    /// attention weights `[batch, target, source]`.
-    fn attend(&self, top: Tensor<B, 3>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
-        let (context, weights) = self.attention.forward(top.clone(), keys);
+    /// Whether the layers from `index` on read what attention found from the layers below.
+    fn looks_before(&self, index: usize) -> bool {
+        index == 1 && self.place == AttentionPlace::FirstLayer
+    }
+
+    /// Joins the top layer `[batch, target, d_decoder]` with its context to `[batch, target, d_embedding]`, beside the
+    /// attention weights `[batch, target, source]`. Attention looks from there unless something was `found` before.
+    fn join(&self, top: Tensor<B, 3>, found: Option<Found<B>>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
+        let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys));
         (self.combine.forward_3d(Tensor::cat(vec![top, context], 2)).tanh(), weights)
     }
 
@@ -128,23 +138,32 @@ impl<B: Kernels> Decoder<B> {
         recurrent: &[Option<Tensor<B, 2>>],
         layers: f64,
     ) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
-        let mut x = if self.is_input_fed { Tensor::cat(vec![embedded, state.fed], 1) } else { embedded };
+        let is_input_fed = self.place == AttentionPlace::InputFeeding;
+        let mut x = if is_input_fed { Tensor::cat(vec![embedded, state.fed], 1) } else { embedded };
         let mut states = Vec::with_capacity(self.layers.len());
+        let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
-            let input = if index > 0 { drop(x.clone(), layers) } else { x.clone() };
+            if self.looks_before(index) {
+                found = Some(self.attention.forward(x.clone().unsqueeze_dim(1), keys));
+            }
+            let input = match &found {
+                Some((context, _)) => Tensor::cat(vec![x.clone(), context.clone().squeeze_dim(1)], 1),
+                None => x.clone(),
+            };
+            let input = if index > 0 { drop(input, layers) } else { input };
             let next = layer.step(input, state, recurrent.get(index).and_then(Option::as_ref));
             let output = layer.hidden(next.clone());
             x = if self.is_residual { residual(x, output) } else { output };
             states.push(next);
         }
-        let (output, weights) = self.attend(x.unsqueeze_dim(1), keys);
+        let (output, weights) = self.join(x.unsqueeze_dim(1), found, keys);
         let output: Tensor<B, 2> = output.squeeze_dim(1);
         (output.clone(), weights.squeeze_dim(1), DecoderState { layers: states, fed: output })
     }
 
     /// All steps of a known target: `embedded` `[target, batch, d_embedding]` and `mask` `[target, batch]` to
-    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. With attention on top this
-    /// is a handful of products; with input feeding it walks step by step.
+    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. Without input feeding this
+    /// is a handful of products; with it, it walks step by step.
     pub fn forward(
         &self,
         embedded: Tensor<B, 3>,
@@ -153,7 +172,7 @@ impl<B: Kernels> Decoder<B> {
         keys: &Keys<B>,
         dropouts: &Dropouts,
     ) -> (Tensor<B, 3>, Tensor<B, 3>) {
-        if self.is_input_fed {
+        if self.place == AttentionPlace::InputFeeding {
             let [time, batch, _] = embedded.dims();
             let device = embedded.device();
             let recurrent: Vec<_> =
@@ -170,11 +189,19 @@ impl<B: Kernels> Decoder<B> {
             return (Tensor::stack(outputs, 1), Tensor::stack(weights, 1));
         }
         let mut x = embedded;
+        let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
-            let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
+            if self.looks_before(index) {
+                found = Some(self.attention.forward(x.clone().swap_dims(0, 1), keys));
+            }
+            let input = match &found {
+                Some((context, _)) => Tensor::cat(vec![x.clone(), context.clone().swap_dims(0, 1)], 2),
+                None => x.clone(),
+            };
+            let input = if index > 0 { drop(input, dropouts.layers) } else { input };
             let output = layer.sequence(input, state, mask, false, dropouts.recurrent);
             x = if self.is_residual { residual(x, output) } else { output };
         }
-        self.attend(x.swap_dims(0, 1), keys)
+        self.join(x.swap_dims(0, 1), found, keys)
     }
 }

@@ -105,7 +105,7 @@ fn tiny(cell: CellKind, attention: AttentionKind, attention_place: AttentionPlac
 fn every_kind_of_attention_in_every_place() {
     for cell in [CellKind::Lstm, CellKind::Gru] {
         for attention in [AttentionKind::Additive, AttentionKind::General] {
-            for place in [AttentionPlace::OnTop, AttentionPlace::InputFeeding] {
+            for place in [AttentionPlace::OnTop, AttentionPlace::FirstLayer, AttentionPlace::InputFeeding] {
                 check(&tiny(cell, attention, place));
             }
         }
@@ -142,7 +142,7 @@ fn every_kind_of_stack() {
 #[test]
 fn several_heads() {
     for attention in [AttentionKind::Additive, AttentionKind::General] {
-        for place in [AttentionPlace::OnTop, AttentionPlace::InputFeeding] {
+        for place in [AttentionPlace::OnTop, AttentionPlace::FirstLayer, AttentionPlace::InputFeeding] {
             check(&ModelConfig { n_attention_heads: 2, d_attention: 6, ..tiny(CellKind::Gru, attention, place) });
         }
     }

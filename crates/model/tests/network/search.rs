@@ -66,7 +66,8 @@ fn network(kind: usize) -> ModelConfig {
         is_residual: kind % 4 == 3,
         n_attention_heads: 1 + kind % 2,
         attention: [AttentionKind::Additive, AttentionKind::General][kind / 2 % 2],
-        attention_place: [AttentionPlace::OnTop, AttentionPlace::InputFeeding][kind / 4 % 2],
+        attention_place: [AttentionPlace::OnTop, AttentionPlace::InputFeeding, AttentionPlace::FirstLayer]
+            [kind / 4 % 3],
         ..small(9)
     }
 }
