@@ -6,14 +6,26 @@
  */
 import { benchPage, driver } from "./bench-page.js";
 import { getElement } from "./dom.js";
-import { CATALOG, WorkerPort } from "../traduko/traduko.js";
+import { CATALOG, WorkerPort, rewriteHTML } from "../traduko/traduko.js";
 
+/** @typedef {import("../traduko/protocol.js").Source} Source */
+/** @typedef {import("../traduko/protocol.js").TranslateOptions} TranslateOptions */
 /** @typedef {{ wall_s: number[], cpu_s: number[], wps_wall_best: number, wps_cpu_median: number }} Timing */
 
 const parameters = new URLSearchParams(location.search);
 
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+/** @returns {TranslateOptions} */
+function chosenOptions() {
+  /** @type {TranslateOptions} */
+  const options = { beam: Number(parameters.get("beam") ?? 1) };
+  const length = parameters.get("length");
+  if (length !== null) options.max_length_factor = Number(length);
+  if (parameters.get("numbers") === "any") options.keep_numbers = false;
+  return options;
+}
 
 async function bench() {
   const response = await fetch(parameters.get("text") ?? "bench.txt");
@@ -24,19 +36,20 @@ async function bench() {
   if (parameters.has("page")) {
     return benchPage(getElement("stage", HTMLElement), lines, Number(parameters.get("page") || 5000), engine);
   }
-  const options = { beam: Number(parameters.get("beam") ?? 1) };
+  const options = chosenOptions();
   const reps = Number(parameters.get("reps") ?? 3);
 
   const started = performance.now();
   const port = new WorkerPort();
   const [{ source, target }] = CATALOG.models;
   await port.call({ type: "load", engine, source, target, forced: true });
-  /** @param {string[]} texts */
+  /** @param {Source[]} texts */
   const translate = (texts) => port.call({ type: "translate", texts, options });
   const [first] = await translate(lines.slice(0, 1));
   const startToFirst = (performance.now() - started) / 1000;
+  const memoryFirst = await port.call({ type: "memory" });
 
-  /** @param {() => Promise<void>} run @returns {Promise<Timing>} */
+  /** @param {() => Promise<unknown>} run @returns {Promise<Timing>} */
   const time = async (run) => {
     const [wall, cpu] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
     for (let rep = 0; rep < reps; rep++) {
@@ -47,12 +60,40 @@ async function bench() {
     }
     return { wall_s: wall, cpu_s: cpu, wps_wall_best: words / Math.min(...wall), wps_cpu_median: words / median(cpu) };
   };
-  const all = await time(async () => void (await translate(lines)));
+  await translate(lines.slice(0, 50));
+  const html = lines.map(withElements).join("\n");
+  const all = await time(() => translate(lines));
   const single = await time(async () => {
     for (const line of lines) await translate([line]);
   });
+  const marked = await time(() => rewriteHTML(html, source, translate));
+  const memory = await port.call({ type: "memory" });
   port.close();
-  return { engine, ...options, sentences: lines.length, words, start_to_first_s: startToFirst, sample: first.text, all, single };
+  return {
+    engine,
+    options,
+    sentences: lines.length,
+    words,
+    start_to_first_s: startToFirst,
+    memory_first_bytes: memoryFirst,
+    memory_bytes: memory,
+    sample: first.text,
+    all,
+    single,
+    html: marked,
+  };
+}
+
+/**
+ * A paragraph whose second third is a link in bold.
+ *
+ * @param {string} line
+ */
+function withElements(line) {
+  const words = line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").split(" ");
+  const third = Math.floor(words.length / 3);
+  const parts = [words.slice(0, third), words.slice(third, 2 * third), words.slice(2 * third)].map((part) => part.join(" "));
+  return `<p>${parts[0]} <a href="x"><b>${parts[1]}</b></a> ${parts[2]}</p>`;
 }
 
 Object.assign(window, { bench });

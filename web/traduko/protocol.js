@@ -28,6 +28,8 @@
  * @typedef {object} TranslateOptions
  * @property {number} [beam]
  * @property {number} [n_best]
+ * @property {number} [max_length_factor] most target subwords for each source subword
+ * @property {boolean} [keep_numbers] whether a translation that lost a number is searched for again; `true` unless said
  * @property {boolean} [with_attention]
  * @property {Record<string, string>} [glossary] terms and their translations
  * @property {boolean} [leave_target_language] whether a text that is in the target language already comes back as it is
@@ -74,7 +76,9 @@
  * @property {"measure"} type
  * @property {string} text
  *
- * @typedef {PrepareRequest | LoadRequest | TranslateRequest | BenchmarkRequest | MeasureRequest} Request
+ * @typedef {{ type: "memory" }} MemoryRequest bytes of the engine's memory, the model among them
+ *
+ * @typedef {PrepareRequest | LoadRequest | TranslateRequest | BenchmarkRequest | MeasureRequest | MemoryRequest} Request
  *
  * @typedef {object} CancelMessage
  * @property {"cancel"} type

@@ -7,6 +7,7 @@
 import { TradukoTranslate } from "./element.js";
 
 export { CATALOG } from "./catalog.js";
+export { rewriteHTML } from "./html.js";
 export { keepOffline } from "./offline.js";
 export { TranslatorClient, label, prepareEngine } from "./translator-client.js";
 export { Translator, installPolyfill } from "./translator.js";

@@ -6,12 +6,10 @@
  */
 
 import { missingBytes } from "./asset-store.js";
-import { RewrittenAttribute, findAttributes } from "./attributes.js";
-import { BlockFinder, findBlocks } from "./blocks.js";
 import { builtIn, translateWith } from "./built-in.js";
 import { CATALOG, findModel, findProgram, hasSimd, primary } from "./catalog.js";
+import { rewriteHTML } from "./html.js";
 import { PageTranslator } from "./page-translator.js";
-import { Rewriting } from "./rewrite.js";
 import { TranslationMemory } from "./translation-memory.js";
 import { TranslatorClient } from "./translator-client.js";
 
@@ -236,15 +234,7 @@ export class Translator {
    * @returns {Promise<string>}
    */
   async translateHTML(html, { signal } = {}) {
-    const { body } = new DOMParser().parseFromString(String(html), "text/html");
-    const blocks = findBlocks(body, this.#pair.source);
-    const finder = new BlockFinder(this.#pair.source);
-    const attributes = findAttributes(body, (element) => finder.isLeftAlone(element));
-    const sources = [...blocks.map(({ text, spans }) => ({ text, spans })), ...attributes.map(({ text }) => text)];
-    const translations = await this.#translate(sources, { signal });
-    blocks.forEach((block, index) => new Rewriting(block, translations[index]));
-    attributes.forEach((read, index) => new RewrittenAttribute(read, translations[blocks.length + index].text));
-    return body.innerHTML;
+    return rewriteHTML(String(html), this.#pair.source, (sources) => this.#translate(sources, { signal }));
   }
 
   /**

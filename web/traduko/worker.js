@@ -18,6 +18,8 @@ import { findAdapterFault, watchDevices } from "./webgpu-probe.js";
 
 /** @type {any} the loaded engine of crates/web */
 let engine = null;
+/** @type {WebAssembly.Memory | null} what it and its model lie in */
+let memory = null;
 /** @type {() => Promise<void>} waits until the graphics card has reported what it had to report */
 let settleDevices = async () => {};
 let isDead = false;
@@ -87,6 +89,8 @@ function answer(message, id) {
       return benchmark(message.steps);
     case "measure":
       return loaded().measure(message.text);
+    case "memory":
+      return memory?.buffer.byteLength ?? 0;
     default:
       throw new Error(`unknown request ${JSON.stringify(message)}`);
   }
@@ -112,7 +116,7 @@ async function load(request, id) {
     readAssets([program.entry, model], (progress) => send({ type: "progress", id, progress })),
   ]);
   const [wasm] = programFiles.values();
-  await glue.default({ module_or_path: wasm });
+  ({ memory } = await glue.default({ module_or_path: wasm }));
   glue.set_panic_handler(die);
   await glue.self_test();
   await settleDevices();

@@ -17,7 +17,7 @@ fn products(criterion: &mut Criterion) {
         let x = Tensor::<Flex, 2>::random([batch, cols], Distribution::Default, &FlexDevice);
         group.throughput(Throughput::Elements((batch * rows * cols) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("{batch}x{rows}x{cols}")), |bencher| {
-            bencher.iter(|| black_box(Flex::int8_linear(x.clone(), &weight)));
+            bencher.iter(|| black_box(Flex::int8_linear(x.clone(), &weight, None)));
         });
     }
     group.finish();

@@ -135,7 +135,7 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         Tensor::from_primitive(B::int8_pack(values, rows, cols, device).into_primitive())
     }
 
-    fn int8_linear(_: Tensor<Self, 2>, _: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+    fn int8_linear(_: Tensor<Self, 2>, _: &Int8Matrix<Self>, _: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         unreachable!("int8 weights are constants: call valid() before translating with a packed model")
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A row of activations becomes `q = floor(x * inverse + zero_point + 0.5)` in 0..=127 with
 //! `inverse = 127 / (max - min)`, the range taken to include 0 so that 0 is exact. The product is then
-//! `(sum(q * w) - zero_point * row_sum(w)) * scale(w) / inverse`. Sums stay below 2^24 for up to 1,040 columns, so
+//! `(sum(q * w) - zero_point * row_sum(w)) * scale(w) * step` with `step = 1 / inverse`, plus a bias. Sums stay below 2^24 for up to 1,040 columns, so
 //! the body in burn's floats gives the very integers that the integer kernels give.
 
 use burn::{
@@ -49,7 +49,7 @@ impl<B: Kernels> Int8Matrix<B> {
     }
 }
 
-pub(crate) fn linear<B: Backend>(x: Tensor<B, 2>, weight: &Int8Matrix<B>) -> Tensor<B, 2> {
+pub(crate) fn linear<B: Backend>(x: Tensor<B, 2>, weight: &Int8Matrix<B>, bias: Option<Tensor<B, 1>>) -> Tensor<B, 2> {
     let low = x.clone().min_dim(1).clamp_max(0.0); // [batch, 1]
     let high = x.clone().max_dim(1).clamp_min(0.0);
     let inverse = (high - low.clone()).clamp_min(f32::MIN_POSITIVE * 1e8).recip() * 127.0;
@@ -57,7 +57,11 @@ pub(crate) fn linear<B: Backend>(x: Tensor<B, 2>, weight: &Int8Matrix<B>) -> Ten
     let q = (x * inverse.clone() + zero_point.clone() + 0.5).floor().clamp(0.0, 127.0);
     let sums = q.matmul(weight.values.clone().float().transpose()); // [batch, rows]
     let sums = sums - zero_point * weight.row_sums.clone().unsqueeze_dim::<2>(0);
-    sums * weight.scales.clone().unsqueeze_dim::<2>(0) / inverse
+    let product = sums * weight.scales.clone().unsqueeze_dim::<2>(0) * inverse.recip();
+    match bias {
+        Some(bias) => product + bias.unsqueeze_dim::<2>(0),
+        None => product,
+    }
 }
 
 pub(crate) fn rows<B: Backend>(weight: &Int8Matrix<B>, ids: Tensor<B, 1, Int>) -> Tensor<B, 2> {

@@ -9,16 +9,19 @@ use crate::{
 
 /// What the network asks of a backend beyond burn's own operations.
 pub trait Kernels: Backend {
+    /// Whether a search should take finished sentences out of its batch, because a batch of another size costs nothing.
+    const SHRINKS_BATCHES: bool = false;
+
     /// Lays out int8 weights, row-major `[rows, cols]` in -127..=127, the way [`Self::int8_linear`] wants them.
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, device: &Self::Device) -> Tensor<Self, 2, Int> {
         let values: Vec<i32> = values.into_iter().map(i32::from).collect();
         Tensor::from_data(TensorData::new(values, [rows, cols]), device)
     }
 
-    /// `x` times the transposed weights: `[batch, cols]` to `[batch, rows]`. Activations are quantized per row to
-    /// 0..=127 with a zero point, products are summed exactly, and the zero point is taken off with the row sums.
-    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>) -> Tensor<Self, 2> {
-        int8::linear(x, weight)
+    /// `x` times the transposed weights, plus `bias` `[rows]`: `[batch, cols]` to `[batch, rows]`. Activations are quantized
+    /// per row to 0..=127 with a zero point, products are summed exactly, and the zero point is taken off with the row sums.
+    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
+        int8::linear(x, weight, bias)
     }
 
     /// Rows `ids` of the weights as floats, `[ids, cols]`.
@@ -40,6 +43,21 @@ pub trait Kernels: Backend {
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         Self::top_k(log_softmax(logits + bias.unsqueeze_dim::<2>(0), 1), k)
+    }
+
+    /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`.
+    fn most_probable_product(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        Self::most_probable(Self::int8_linear(x, weight, None), bias, k)
+    }
+
+    /// The hyperbolic tangent of each value.
+    fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        x.tanh()
     }
 
     /// One pointwise step of a cell: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the

@@ -35,13 +35,18 @@ pub(crate) fn forward<B: Kernels>(input: &PackedSequence<B>) -> Tensor<B, 3> {
     let mut state = input.state.clone();
     let mut hidden = vec![None; time];
     for t in order(time, input.is_reversed) {
-        let mut recurrent = B::int8_linear(part(&state, 0, d_hidden), input.weight);
-        if let Some(gain) = &input.gain {
-            recurrent = B::gate_norm(recurrent, gain.clone(), input.kind.n_gates());
-        }
-        if let Some(bias) = &input.bias {
-            recurrent = recurrent + bias.clone().unsqueeze_dim::<2>(0);
-        }
+        let before = part(&state, 0, d_hidden);
+        let recurrent = match (&input.gain, &input.bias) {
+            (None, bias) => B::int8_linear(before, input.weight, bias.clone()),
+            (Some(gain), bias) => {
+                let product = B::int8_linear(before, input.weight, None);
+                let normalized = B::gate_norm(product, gain.clone(), input.kind.n_gates());
+                match bias {
+                    Some(bias) => normalized + bias.clone().unsqueeze_dim::<2>(0),
+                    None => normalized,
+                }
+            }
+        };
         let next = B::cell_step(input.kind, at(&input.inputs, t), recurrent, state.clone());
         let mask = input.mask.clone().narrow(0, t, 1).transpose(); // [batch, 1]
         state = select(mask, next, state);

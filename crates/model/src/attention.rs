@@ -2,7 +2,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Tensor, activation::softmax, backend::Backend},
+    tensor::{Int, Tensor, TensorData, activation::softmax, backend::Backend},
 };
 use traduko_kernels::{Kernels, Memory};
 
@@ -33,12 +33,31 @@ pub struct Attention<B: Backend> {
 /// Keys and values of a source batch, made once a sentence and used at every step.
 #[derive(Clone, Debug)]
 pub struct Keys<B: Backend> {
-    /// `[batch, source, d_attention]`.
-    pub keys: Tensor<B, 3>,
-    /// `[batch, source, d_encoded]`.
-    pub values: Tensor<B, 3>,
-    /// 0 for a real position and a large negative number for padding, `[batch, 1, source]`.
-    pub penalty: Tensor<B, 3>,
+    /// `[batch * heads, source, d_attention / heads]`.
+    keys: Tensor<B, 3>,
+    /// `[batch * heads, source, d_encoded / heads]`.
+    values: Tensor<B, 3>,
+    /// 0 for a real position and a large negative number for padding, `[batch * heads, 1, source]`.
+    penalty: Tensor<B, 3>,
+    n_heads: usize,
+}
+
+impl<B: Backend> Keys<B> {
+    /// Sentences.
+    pub fn batch(&self) -> usize {
+        self.keys.dims()[0] / self.n_heads
+    }
+
+    /// Those of some sentences.
+    pub fn select(self, sentences: &[usize]) -> Self {
+        let device = self.keys.device();
+        let rows = sentences.iter().flat_map(|&at| at * self.n_heads..(at + 1) * self.n_heads);
+        let rows: Vec<i32> = rows.map(|row| row as i32).collect();
+        let len = rows.len();
+        let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [len]), &device);
+        let select = |x: Tensor<B, 3>| x.select(0, rows.clone());
+        Self { keys: select(self.keys), values: select(self.values), penalty: select(self.penalty), ..self }
+    }
 }
 
 impl<B: Kernels> Attention<B> {
@@ -66,15 +85,21 @@ impl<B: Kernels> Attention<B> {
     /// Projects keys and values once.
     pub fn project_keys(&self, encoded: &Encoded<B>) -> Keys<B> {
         let penalty = (encoded.mask.clone() - 1.0) * -PADDED;
-        let outputs = encoded.outputs.clone();
-        Keys {
-            keys: self.key.forward_3d(outputs.clone()),
-            values: match &self.value {
-                Some(value) => value.forward_3d(outputs),
-                None => outputs,
-            },
-            penalty: penalty.unsqueeze_dim(1),
-        }
+        // Laid out in order once, or every step would do it again.
+        let [batch, positions, d_encoded] = encoded.outputs.dims();
+        let outputs = encoded.outputs.clone().reshape([batch * positions, d_encoded]);
+        let outputs = outputs.reshape([batch, positions, d_encoded]);
+        let keys = self.split(self.key.forward_3d(outputs.clone()));
+        let values = match &self.value {
+            Some(value) => self.split(value.forward_3d(outputs)),
+            None => outputs,
+        };
+        let penalty: Tensor<B, 3> = penalty.unsqueeze_dim(1);
+        let penalty = match self.n_heads {
+            1 => penalty,
+            heads => penalty.repeat_dim(1, heads).reshape([batch * heads, 1, positions]),
+        };
+        Keys { keys, values, penalty, n_heads: self.n_heads }
     }
 
     /// `[batch, time, heads * d]` to `[batch * heads, time, d]`.
@@ -93,23 +118,19 @@ impl<B: Kernels> Attention<B> {
         let [batch, target, _] = queries.dims();
         let heads = self.n_heads;
         let queries = self.split(self.query.forward_3d(queries));
-        let (k, values) = (self.split(keys.keys.clone()), self.split(keys.values.clone()));
-        let [rows, positions, d] = k.dims();
-        let penalty = match heads {
-            1 => keys.penalty.clone(),
-            _ => keys.penalty.clone().repeat_dim(1, heads).reshape([rows, 1, positions]),
-        };
+        let Keys { keys, values, penalty, .. } = keys.clone();
+        let [rows, positions, d] = keys.dims();
         // Weights are [batch * heads, target, source].
         let (contexts, weights) = match &self.score {
             None => {
                 let queries = if heads == 1 { queries } else { queries * (d as f32).powf(-0.5) };
-                B::attend(queries, &Memory { keys: k, values, penalty })
+                B::attend(queries, &Memory { keys, values, penalty })
             }
             Some(score) => {
                 let scores = match &score.weight {
-                    Some(weight) => B::additive_scores(queries, k, weight.val().reshape([d])),
+                    Some(weight) => B::additive_scores(queries, keys, weight.val().reshape([d])),
                     None => {
-                        let sum = queries.unsqueeze_dim::<4>(2) + k.unsqueeze_dim::<4>(1);
+                        let sum = queries.unsqueeze_dim::<4>(2) + keys.unsqueeze_dim::<4>(1);
                         let sum = sum.tanh().reshape([rows * target * positions, d]);
                         score.forward(sum).reshape([rows, target, positions])
                     }

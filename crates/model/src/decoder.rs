@@ -46,6 +46,18 @@ pub struct Decoder<B: Backend> {
     is_residual: bool,
 }
 
+/// `[rows, d]` to `[batch, rows / batch, d]`.
+fn by_sentence<B: Backend>(x: Tensor<B, 2>, keys: &Keys<B>) -> Tensor<B, 3> {
+    let [rows, d] = x.dims();
+    x.reshape([keys.batch(), rows / keys.batch(), d])
+}
+
+/// `[batch, n, d]` to `[batch * n, d]`.
+fn by_row<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 2> {
+    let [batch, n, d] = x.dims();
+    x.reshape([batch * n, d])
+}
+
 /// What attention found: contexts `[batch, target, d_encoded]` and weights `[batch, target, source]`.
 type Found<B> = (Tensor<B, 3>, Tensor<B, 3>);
 
@@ -114,11 +126,14 @@ impl<B: Kernels> Decoder<B> {
     /// attention weights `[batch, target, source]`. Attention looks from there unless something was `found` before.
     fn join(&self, top: Tensor<B, 3>, found: Option<Found<B>>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys));
-        (self.combine.forward_3d(Tensor::cat(vec![top, context], 2)).tanh(), weights)
+        let [batch, n, _] = top.dims();
+        let joined = B::tanh(self.combine.forward(by_row(Tensor::cat(vec![top, context], 2))));
+        let d = joined.dims()[1];
+        (joined.reshape([batch, n, d]), weights)
     }
 
-    /// One step from the embeddings `[batch, d_embedding]` of the previous tokens: the vector for the output table
-    /// `[batch, d_embedding]`, the attention weights `[batch, source]`, and the next state.
+    /// One step from the embeddings `[rows, d_embedding]` of the previous tokens, as many rows for each sentence of `keys`:
+    /// the vector for the output table `[rows, d_embedding]`, the attention weights `[rows, source]`, and the next state.
     pub fn step(
         &self,
         embedded: Tensor<B, 2>,
@@ -144,10 +159,10 @@ impl<B: Kernels> Decoder<B> {
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
             if self.looks_before(index) {
-                found = Some(self.attention.forward(x.clone().unsqueeze_dim(1), keys));
+                found = Some(self.attention.forward(by_sentence(x.clone(), keys), keys));
             }
             let input = match &found {
-                Some((context, _)) => Tensor::cat(vec![x.clone(), context.clone().squeeze_dim(1)], 1),
+                Some((context, _)) => Tensor::cat(vec![x.clone(), by_row(context.clone())], 1),
                 None => x.clone(),
             };
             let input = if index > 0 { drop(input, layers) } else { input };
@@ -156,9 +171,9 @@ impl<B: Kernels> Decoder<B> {
             x = if self.is_residual { residual(x, output) } else { output };
             states.push(next);
         }
-        let (output, weights) = self.join(x.unsqueeze_dim(1), found, keys);
-        let output: Tensor<B, 2> = output.squeeze_dim(1);
-        (output.clone(), weights.squeeze_dim(1), DecoderState { layers: states, fed: output })
+        let (output, weights) = self.join(by_sentence(x, keys), found, keys);
+        let output = by_row(output);
+        (output.clone(), by_row(weights), DecoderState { layers: states, fed: output })
     }
 
     /// All steps of a known target: `embedded` `[target, batch, d_embedding]` and `mask` `[target, batch]` to

@@ -64,9 +64,10 @@ impl<B: Kernels> Embedding<B> {
         self.output().forward(x)
     }
 
-    /// [`Self::logits`] without [`Self::bias`].
-    pub fn unbiased_logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.output().product(x)
+    /// The `k` most probable tokens for each of `x` `[n, d_embedding]` where `bias` stands for [`Self::bias`]: their
+    /// log-probabilities and their ids, best first, both `[n, k]`.
+    pub fn most_probable(&self, x: Tensor<B, 2>, bias: Tensor<B, 1>, k: usize) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
+        self.output().most_probable(x, bias, k)
     }
 
     /// What is added to the logits, `[vocab]`.

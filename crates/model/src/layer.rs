@@ -102,7 +102,7 @@ impl<B: Kernels> Layer<B> {
         match &self.input_gain {
             None => self.input.forward(x),
             Some(gain) => {
-                let product = B::gate_norm(self.input.product(x), gain.val(), self.kind.n_gates());
+                let product = B::gate_norm(self.input.product(x, None), gain.val(), self.kind.n_gates());
                 self.input.add_bias(product)
             }
         }

@@ -68,18 +68,23 @@ impl<B: Kernels> Projection<B> {
 
     /// `[batch, cols]` to `[batch, rows]`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        match &self.weight {
-            Some(weight) => B::affine(x, weight.val(), self.bias.as_ref().map(|bias| bias.val())),
-            None => self.add_bias(self.product(x)),
+        self.product(x, self.bias.as_ref().map(|bias| bias.val()))
+    }
+
+    /// As [`Self::forward`] with another bias, or none.
+    pub fn product(&self, x: Tensor<B, 2>, bias: Option<Tensor<B, 1>>) -> Tensor<B, 2> {
+        match (&self.weight, &self.packed) {
+            (Some(weight), _) => B::affine(x, weight.val(), bias),
+            (None, Some(packed)) => B::int8_linear(x, packed, bias),
+            (None, None) => unreachable!("a projection is built with weights of one kind"),
         }
     }
 
-    /// [`Self::forward`] without its bias.
-    pub fn product(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        match (&self.weight, &self.packed) {
-            (Some(weight), _) => B::affine(x, weight.val(), None),
-            (None, Some(packed)) => B::int8_linear(x, packed),
-            (None, None) => unreachable!("a projection is built with weights of one kind"),
+    /// The `k` most probable rows for each of `x` `[batch, cols]`, best first: log-probabilities and numbers, `[batch, k]`.
+    pub fn most_probable(&self, x: Tensor<B, 2>, bias: Tensor<B, 1>, k: usize) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
+        match &self.packed {
+            Some(packed) => B::most_probable_product(x, packed, bias, k),
+            None => B::most_probable(self.product(x, None), bias, k),
         }
     }
 

@@ -3,17 +3,17 @@
 //! Every step ranks the extensions of all hypotheses of a sentence by length-normalised score. A finished
 //! hypothesis keeps its place in the beam with its score, so a beam of one is greedy search and a beam as wide as
 //! the space is exhaustive. Tokens and back-pointers stay on the device; one small read every few steps tells
-//! whether all sentences are done.
+//! which sentences are done, and where the backend gains by it those leave the batch.
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use traduko_kernels::Kernels;
 
-use crate::{BOS, EOS, PAD, UNK, decoder::DecoderState, seq2seq::Seq2Seq};
+use crate::{BOS, EOS, PAD, UNK, attention::Keys, decoder::DecoderState, seq2seq::Seq2Seq};
 
 /// Score of what must not be chosen; far below any real score, far above the floats' end.
 const DEAD: f32 = -1e9;
 
-/// Steps between two looks at whether all sentences are done.
+/// Steps between two looks at which sentences are done.
 const STEPS_PER_READ: usize = 4;
 
 /// How to search.
@@ -23,6 +23,8 @@ pub struct SearchOptions {
     pub beam: usize,
     /// Most target tokens, the end mark included.
     pub max_length: usize,
+    /// Most target tokens for each source token besides.
+    pub max_length_factor: Option<f32>,
     /// A score is the log-probability divided by the length to this power (0: not normalised).
     pub length_penalty: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
@@ -35,7 +37,15 @@ pub struct SearchOptions {
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { beam: 5, max_length: 128, length_penalty: 1.0, n_best: 1, with_attention: false, is_exhaustive: false }
+        Self {
+            beam: 5,
+            max_length: 128,
+            max_length_factor: None,
+            length_penalty: 1.0,
+            n_best: 1,
+            with_attention: false,
+            is_exhaustive: false,
+        }
     }
 }
 
@@ -61,23 +71,49 @@ struct Beam<B: Backend> {
     finished: Tensor<B, 2>,
     /// Tokens so far, end mark included, `[rows, 1]`.
     lengths: Tensor<B, 2>,
+    /// Where a sentence has a limit of its own, how many tokens it may have, `[rows, 1]`.
+    limits: Option<Tensor<B, 2>>,
+}
+
+impl<B: Backend> Beam<B> {
+    fn select(self, rows: &Tensor<B, 1, Int>) -> Self {
+        let select = |x: Tensor<B, 2>| x.select(0, rows.clone());
+        Self {
+            state: self.state.map(select),
+            tokens: self.tokens.select(0, rows.clone()),
+            scores: select(self.scores),
+            finished: select(self.finished),
+            lengths: select(self.lengths),
+            limits: self.limits.map(select),
+        }
+    }
 }
 
 /// What must be kept of every step to read hypotheses off at the end.
 struct Step<B: Backend> {
     /// `[batch, beam]`.
     tokens: Tensor<B, 2, Int>,
-    /// Rows of the step before, `[batch, beam]`.
+    /// Which hypotheses of the step before they continue, `[batch, beam]`.
     parents: Tensor<B, 2, Int>,
     /// `[rows of the step before, source]`.
     attention: Option<Tensor<B, 2>>,
+}
+
+/// Where a sentence is, step by step, and how it ended.
+#[derive(Clone, Default)]
+struct Track {
+    /// Its place in the batch at each step.
+    places: Vec<usize>,
+    /// The length-normalised scores of its beam at the end.
+    scores: Vec<f32>,
 }
 
 fn floats<B: Backend, const D: usize>(values: Vec<f32>, shape: [usize; D], device: &B::Device) -> Tensor<B, D> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-fn ints<B: Backend>(values: Vec<i32>, device: &B::Device) -> Tensor<B, 1, Int> {
+fn ints<B: Backend>(values: impl IntoIterator<Item = usize>, device: &B::Device) -> Tensor<B, 1, Int> {
+    let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
     let len = values.len();
     Tensor::from_data(TensorData::new(values, [len]), device)
 }
@@ -107,45 +143,71 @@ pub async fn beam_search<B: Kernels>(
     let rows = batch * beam;
     let n_best = options.n_best.clamp(1, beam);
     let encoded = model.encode(sources, device);
-    let repeat = ints::<B>((0..rows).map(|row| (row / beam) as i32).collect(), device);
     let mut keys = model.decoder.project_keys(&encoded);
     let start = model.decoder.start(&encoded, model.d_embedding);
-    keys.keys = keys.keys.select(0, repeat.clone());
-    keys.values = keys.values.select(0, repeat.clone());
-    keys.penalty = keys.penalty.select(0, repeat.clone());
+    let repeat = ints::<B>((0..rows).map(|row| row / beam), device);
     // Only one hypothesis of each sentence lives at first: all others would be its doubles.
     let alone = (0..rows).map(|row| if row % beam == 0 { 0.0 } else { DEAD }).collect();
+    let limit = |row: usize, factor: f32| (sources[row / beam].len() as f32 * factor).ceil();
+    let limits = options.max_length_factor.map(|factor| (0..rows).map(|row| limit(row, factor)).collect());
     let mut live = Beam {
         state: start.map(|x| x.select(0, repeat.clone())),
-        tokens: ints::<B>(vec![BOS as i32; rows], device),
+        tokens: ints::<B>(vec![BOS as usize; rows], device),
         scores: floats(alone, [rows, 1], device),
         finished: Tensor::zeros([rows, 1], device),
         lengths: Tensor::zeros([rows, 1], device),
+        limits: limits.map(|limits| floats(limits, [rows, 1], device)),
     };
     let bias: Vec<f32> =
         (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
     let bias = floats::<B, 1>(bias, [model.n_vocab], device);
     let bias = model.embedding.bias().map_or(bias.clone(), |output| output + bias);
-    let offsets = ints::<B>((0..batch).map(|b| (b * beam) as i32).collect(), device).unsqueeze_dim::<2>(1);
 
+    let mut tracks = vec![Track::default(); batch];
+    // The sentences that are in the batch, by number.
+    let mut sentences: Vec<usize> = (0..batch).collect();
     let mut steps = Vec::new();
-    for t in 0..options.max_length.max(1) {
-        let (next, step) = advance(model, &keys, live, &bias, &offsets, options);
+    let longest = options.max_length.max(1);
+    for t in 1..=longest {
+        let (next, step) = advance(model, &keys, live, &bias, options);
         live = next;
         steps.push(step);
-        if !options.is_exhaustive {
-            live.finished = finish_done(live.finished, batch, beam, n_best);
+        for (place, &sentence) in sentences.iter().enumerate() {
+            tracks[sentence].places.push(place);
         }
-        if (t + 1) % STEPS_PER_READ == 0 && read(live.finished.clone().sum()).await[0] >= rows as f32 {
+        if !options.is_exhaustive {
+            live.finished = finish_done(live.finished, sentences.len(), beam, n_best);
+        }
+        if t % STEPS_PER_READ != 0 && t != longest {
+            continue;
+        }
+        let finished = read(live.finished.clone()).await;
+        let is_done = |place: usize| finished[place * beam..(place + 1) * beam].iter().all(|&x| x > 0.0);
+        let staying: Vec<usize> = (0..sentences.len()).filter(|&place| !is_done(place)).collect();
+        let is_over = staying.is_empty() || t == longest;
+        if !is_over && (!B::SHRINKS_BATCHES || staying.len() == sentences.len()) {
+            continue;
+        }
+        let lengths = live.lengths.clone().clamp_min(1.0);
+        let scores = read(live.scores.clone() / lengths.powf_scalar(options.length_penalty)).await;
+        for (scores, &sentence) in scores.chunks_exact(beam).zip(&sentences) {
+            tracks[sentence].scores = scores.to_vec();
+        }
+        if is_over {
             break;
         }
+        keys = keys.select(&staying);
+        live = live.select(&ints(staying.iter().flat_map(|&place| place * beam..(place + 1) * beam), device));
+        sentences = staying.into_iter().map(|place| sentences[place]).collect();
     }
-    let normalised = live.scores / live.lengths.clamp_min(1.0).powf_scalar(options.length_penalty);
-    collect(steps, normalised, batch, beam, n_best, sources).await
+    collect(steps, tracks, beam, n_best, sources).await
 }
 
 /// Once its `n_best` best are finished a sentence is done, and so is all that is left in its beam.
 fn finish_done<B: Backend>(finished: Tensor<B, 2>, batch: usize, beam: usize, n_best: usize) -> Tensor<B, 2> {
+    if beam == 1 {
+        return finished;
+    }
     let finished: Tensor<B, 2> = finished.reshape([batch, beam]);
     let done = finished.clone().narrow(1, 0, n_best).min_dim(1); // [batch, 1]
     finished.max_pair(done.expand([batch, beam])).reshape([batch * beam, 1])
@@ -153,94 +215,104 @@ fn finish_done<B: Backend>(finished: Tensor<B, 2>, batch: usize, beam: usize, n_
 
 fn advance<B: Kernels>(
     model: &Seq2Seq<B>,
-    keys: &crate::attention::Keys<B>,
+    keys: &Keys<B>,
     live: Beam<B>,
     bias: &Tensor<B, 1>,
-    offsets: &Tensor<B, 2, Int>,
     options: &SearchOptions,
 ) -> (Beam<B>, Step<B>) {
     let rows = live.scores.dims()[0];
-    let batch = offsets.dims()[0];
+    let batch = keys.batch();
     let beam = rows / batch;
+    let device = live.scores.device();
     let embedded = model.embedding.target(live.tokens.reshape([1, rows])).squeeze_dim(0);
     let (output, attention, state) = model.decoder.step(embedded, live.state, keys);
     // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
     let width = beam.min(model.n_vocab);
-    let (best, tokens) = B::most_probable(model.embedding.unbiased_logits(output), bias.clone(), width); // [rows, width]
+    let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
     // A finished hypothesis has one extension: itself.
-    let device = live.scores.device();
     let itself = floats::<B, 2>((0..width).map(|i| if i == 0 { 0.0 } else { DEAD }).collect(), [1, width], &device);
     let open = -live.finished.clone() + 1.0; // [rows, 1]
     let scores = live.scores + open.clone() * best + live.finished.clone() * itself; // [rows, width]
     let lengths = live.lengths + open.clone(); // [rows, 1]
-    let normalised = scores.clone() / lengths.clone().powf_scalar(options.length_penalty);
     let tokens = tokens * open.int() + live.finished.clone().int() * PAD as i32; // [rows, width]
+    if width == 1 {
+        let last: Tensor<B, 1, Int> = tokens.clone().reshape([rows]);
+        let finished = live.finished.max_pair(ended(&last, &lengths, live.limits.as_ref()));
+        let next = Beam { state, tokens: last, scores, finished, lengths, limits: live.limits };
+        let parents = Tensor::zeros([batch, 1], &device);
+        return (next, Step { tokens, parents, attention: options.with_attention.then_some(attention) });
+    }
 
-    let (_, places) = B::top_k(normalised.reshape([batch, beam * width]), beam); // [batch, beam]
-    let chosen = tokens.reshape([batch, beam * width]).gather(1, places.clone()); // [batch, beam]
-    let scores = scores.reshape([batch, beam * width]).gather(1, places.clone()).reshape([rows, 1]);
-    let parents = places.div_scalar(width as i32) + offsets.clone(); // [batch, beam]
-    let from: Tensor<B, 1, Int> = parents.clone().reshape([rows]);
-    let tokens: Tensor<B, 1, Int> = chosen.clone().reshape([rows]);
-    let ended = tokens.clone().equal_elem(EOS as i32).float().unsqueeze_dim::<2>(1); // [rows, 1]
-    let next = Beam {
-        state: state.map(|x| x.select(0, from.clone())),
-        tokens,
-        scores,
-        finished: live.finished.select(0, from.clone()).max_pair(ended),
-        lengths: lengths.select(0, from),
-    };
-    let attention = options.with_attention.then_some(attention);
-    (next, Step { tokens: chosen, parents, attention })
+    let normalised = scores.clone() / lengths.clone().powf_scalar(options.length_penalty);
+    let (_, chosen) = B::top_k(normalised.reshape([batch, beam * width]), beam); // [batch, beam]
+    let tokens = tokens.reshape([batch, beam * width]).gather(1, chosen.clone()); // [batch, beam]
+    let scores = scores.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows, 1]);
+    let parents = chosen.div_scalar(width as i32); // [batch, beam]
+    let offsets = ints::<B>((0..batch).map(|b| b * beam), &device).unsqueeze_dim::<2>(1);
+    let from: Tensor<B, 1, Int> = (parents.clone() + offsets).reshape([rows]);
+    let last: Tensor<B, 1, Int> = tokens.clone().reshape([rows]);
+    let lengths = lengths.select(0, from.clone());
+    let finished = live.finished.select(0, from.clone());
+    let finished = finished.max_pair(ended(&last, &lengths, live.limits.as_ref()));
+    let state = state.map(|x| x.select(0, from.clone()));
+    let next = Beam { state, tokens: last, scores, finished, lengths, limits: live.limits };
+    (next, Step { tokens, parents, attention: options.with_attention.then_some(attention) })
+}
+
+/// 1 where the last token is the end mark or the limit is reached, `[rows, 1]`.
+fn ended<B: Backend>(last: &Tensor<B, 1, Int>, lengths: &Tensor<B, 2>, limits: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
+    let ended = last.clone().equal_elem(EOS as i32).float().unsqueeze_dim::<2>(1);
+    match limits {
+        Some(limits) => ended.max_pair(lengths.clone().greater_equal(limits.clone()).float()),
+        None => ended,
+    }
 }
 
 /// Follows the back-pointers of the best hypotheses of each sentence.
 async fn collect<B: Backend>(
     steps: Vec<Step<B>>,
-    normalised: Tensor<B, 2>,
-    batch: usize,
+    tracks: Vec<Track>,
     beam: usize,
     n_best: usize,
     sources: &[Vec<u32>],
 ) -> Vec<Vec<Hypothesis>> {
-    let rows = batch * beam;
-    let time = steps.len();
     let (mut tokens, mut parents, mut attention) = (Vec::new(), Vec::new(), Vec::new());
+    // The first row of each step among the rows of all.
+    let mut starts = Vec::with_capacity(steps.len());
+    let mut rows = 0;
     for step in steps {
+        starts.push(rows);
+        rows += step.tokens.dims()[0] * beam;
         tokens.push(step.tokens);
         parents.push(step.parents);
         attention.extend(step.attention);
     }
-    let tokens = read_ints(Tensor::cat(tokens, 0)).await; // [time * batch, beam]
+    let tokens = read_ints(Tensor::cat(tokens, 0)).await; // [rows]
     let parents = read_ints(Tensor::cat(parents, 0)).await;
-    let scores = read(normalised).await;
     let width = attention.first().map_or(0, |x| x.dims()[1]);
     let attention = if attention.is_empty() { Vec::new() } else { read(Tensor::cat(attention, 0)).await };
 
-    let hypothesis = |row: usize, source_length: usize| {
-        let (mut path, mut weights, mut at) = (Vec::new(), Vec::new(), row);
-        for t in (0..time).rev() {
-            let parent = parents[t * rows + at] as usize;
-            let token = tokens[t * rows + at] as u32;
+    let hypothesis = |track: &Track, rank: usize, source_length: usize| {
+        let (mut path, mut weights, mut at) = (Vec::new(), Vec::new(), rank);
+        for (place, start) in track.places.iter().zip(&starts).rev() {
+            let first = start + place * beam;
+            let (token, parent) = (tokens[first + at] as u32, parents[first + at] as usize);
             if token != PAD {
                 if token != EOS {
                     path.push(token);
                 }
                 if width > 0 {
-                    let start = (t * rows + parent) * width;
-                    weights.push(attention[start..start + source_length].to_vec());
+                    let row = (first + parent) * width;
+                    weights.push(attention[row..row + source_length].to_vec());
                 }
             }
             at = parent;
         }
         path.reverse();
         weights.reverse();
-        Hypothesis { tokens: path, score: scores[row], attention: weights }
+        Hypothesis { tokens: path, score: track.scores[rank], attention: weights }
     };
     // The beam is sorted by normalised score at every step.
-    sources
-        .iter()
-        .enumerate()
-        .map(|(b, source)| (0..n_best).map(|rank| hypothesis(b * beam + rank, source.len() + 1)).collect())
-        .collect()
+    let each = tracks.iter().zip(sources);
+    each.map(|(track, source)| (0..n_best).map(|rank| hypothesis(track, rank, source.len() + 1)).collect()).collect()
 }

@@ -20,4 +20,5 @@ pub mod synthesize;
 pub mod toy;
 pub mod train;
 pub mod translate;
+pub mod untrained;
 pub mod weights;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use traduko_train::{
     align, bench, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train, translate,
-    weights,
+    untrained, weights,
 };
 
 /// Train, try and package recurrent translation models.
@@ -30,6 +30,8 @@ enum Verb {
     Evaluate(evaluate::EvaluateArgs),
     /// Quantize a training run and package it
     Export(export::ExportArgs),
+    /// Package a network of random weights, to time an architecture before it is trained
+    Untrained(untrained::UntrainedArgs),
     /// Show what is in a package or a training run
     Inspect(inspect::InspectArgs),
     /// Save a run's weights alone, in bf16 pieces, or the average of its last validations
@@ -68,6 +70,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Translate(args) => translate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Untrained(args) => untrained::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Weights(args) => weights::run(args),
         Verb::Bench(args) => bench::run(args).map(|()| ExitCode::SUCCESS),

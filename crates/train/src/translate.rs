@@ -29,6 +29,12 @@ pub struct TranslateArgs {
     /// Exponent of the length that scores are divided by; larger favours longer sentences
     #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Search")]
     pub length_penalty: f32,
+    /// Most target subwords for each source subword; without it a translation may be twice as long, and some more
+    #[arg(long, value_name = "X", help_heading = "Search")]
+    pub max_length_factor: Option<f32>,
+    /// Take the best translation as it is, even where a number of the source is missing from it
+    #[arg(long, help_heading = "Search")]
+    pub any_numbers: bool,
     /// Print the N best of each line as `line ||| text ||| score`, lines counted from 0
     #[arg(long, value_name = "N", conflicts_with = "alignment", help_heading = "Output")]
     pub n_best: Option<usize>,
@@ -52,6 +58,8 @@ impl TranslateArgs {
             beam: self.beam,
             length_penalty: self.length_penalty,
             n_best: self.n_best.unwrap_or(1),
+            max_length_factor: self.max_length_factor,
+            keep_numbers: !self.any_numbers,
             with_attention: self.alignment,
             batch_sentences: self.batch,
             glossary: self.glossary.as_deref().map(read_glossary).transpose()?.unwrap_or_default(),

@@ -14,6 +14,10 @@ pub struct TranslateOptions {
     pub length_penalty: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
     pub n_best: usize,
+    /// Most target subwords for each source subword; without it a translation may be twice as long, and some more.
+    pub max_length_factor: Option<f32>,
+    /// Whether a translation that lost a number is searched for again.
+    pub keep_numbers: bool,
     /// Whether to return attention weights.
     pub with_attention: bool,
     /// Sentences translated at once. Changes speed and memory, never the words.
@@ -28,6 +32,8 @@ impl Default for TranslateOptions {
             beam: 5,
             length_penalty: 1.0,
             n_best: 1,
+            max_length_factor: None,
+            keep_numbers: true,
             with_attention: false,
             batch_sentences: 16,
             glossary: Glossary::default(),
@@ -53,7 +59,14 @@ impl TranslateOptions {
                 expected: "0 to 10".to_owned(),
             });
         }
-        Ok(())
+        match self.max_length_factor {
+            Some(factor) if !(0.1..=10.0).contains(&factor) => Err(TranslateError::Option {
+                option: "max-length-factor",
+                found: factor.to_string(),
+                expected: "0.1 to 10".to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

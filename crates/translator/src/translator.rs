@@ -139,6 +139,7 @@ impl<B: Kernels> Translator<B> {
         let options = SearchOptions {
             beam: plan.options.beam,
             max_length,
+            max_length_factor: plan.options.max_length_factor,
             length_penalty: plan.options.length_penalty,
             // Where the best lost a term or a number, another may have it.
             n_best: if has_terms { plan.options.beam } else { plan.options.n_best },
@@ -147,7 +148,7 @@ impl<B: Kernels> Translator<B> {
         };
         let hypotheses = beam_search(&self.model, &sources, &options, &self.device).await;
         let found = segments.iter().zip(hypotheses);
-        found.map(|(segment, best)| self.sentence(segment, best, plan.options.n_best)).collect()
+        found.map(|(segment, best)| self.sentence(segment, best, &plan.options)).collect()
     }
 
     /// Joins finished batches to texts; sentences of a batch that is missing stay untranslated.
@@ -160,18 +161,18 @@ impl<B: Kernels> Translator<B> {
         &self,
         segment: &Segment,
         hypotheses: Vec<Hypothesis>,
-        n_best: usize,
+        options: &TranslateOptions,
     ) -> Result<Option<Finished>, TranslateError> {
         let mut chosen: Option<Finished> = None;
         for Hypothesis { tokens, score, attention: mut rows } in hypotheses {
-            if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= n_best) {
+            if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= options.n_best) {
                 break;
             }
             let kept = without_loops(&tokens, &segment.ids, |token| self.has_letters(token));
             let tokens: Vec<u32> = kept.iter().map(|&at| tokens[at]).collect();
             let (text, offsets) = self.decode(&tokens)?;
             let Some(mut unmasked) = segment.masked.unmask(&text) else { continue };
-            if !has_numbers(&segment.masked.text, &text) {
+            if options.keep_numbers && !has_numbers(&segment.masked.text, &text) {
                 continue;
             }
             if segment.is_shouted {

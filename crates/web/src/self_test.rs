@@ -126,7 +126,7 @@ async fn int8_linear(device: &Device) -> Result<(), String> {
         }
     }
     let weight = Int8Matrix::<Active>::new(weights, scales, rows, cols, device);
-    compare(Active::int8_linear(matrix(&input, cols, device), &weight), &expected).await
+    compare(Active::int8_linear(matrix(&input, cols, device), &weight, None), &expected).await
 }
 
 async fn lstm_step(device: &Device) -> Result<(), String> {

@@ -14,6 +14,8 @@ pub struct Options {
     beam: usize,
     length_penalty: f32,
     n_best: usize,
+    max_length_factor: Option<f32>,
+    keep_numbers: bool,
     with_attention: bool,
     glossary: BTreeMap<String, String>,
     leave_target_language: bool,
@@ -33,7 +35,8 @@ impl Options {
         match options.unknown.keys().next() {
             None => Ok(options),
             Some(key) => Err(JsError::new(&format!(
-                "options: unknown key {key} (expected beam, length_penalty, n_best, with_attention, glossary, leave_target_language)"
+                "options: unknown key {key} (expected beam, length_penalty, n_best, max_length_factor, keep_numbers, with_attention, glossary, \
+                 leave_target_language)"
             ))),
         }
     }
@@ -45,24 +48,33 @@ impl Options {
 
     /// What the translator wants to know.
     pub fn resolve(self) -> Result<TranslateOptions, JsError> {
-        let Self { beam, length_penalty, n_best, with_attention, glossary, .. } = self;
-        let glossary = Glossary::new(glossary)?;
         Ok(TranslateOptions {
-            beam,
-            length_penalty,
-            n_best,
-            with_attention,
+            beam: self.beam,
+            length_penalty: self.length_penalty,
+            n_best: self.n_best,
+            max_length_factor: self.max_length_factor,
+            keep_numbers: self.keep_numbers,
+            with_attention: self.with_attention,
             batch_sentences: BATCH_SENTENCES,
-            glossary,
+            glossary: Glossary::new(self.glossary)?,
         })
     }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let TranslateOptions { beam, length_penalty, n_best, with_attention, .. } = TranslateOptions::default();
-        let (glossary, unknown) = (BTreeMap::new(), BTreeMap::new());
-        Self { beam, length_penalty, n_best, with_attention, glossary, leave_target_language: false, unknown }
+        let defaults = TranslateOptions::default();
+        Self {
+            beam: defaults.beam,
+            length_penalty: defaults.length_penalty,
+            n_best: defaults.n_best,
+            max_length_factor: defaults.max_length_factor,
+            keep_numbers: defaults.keep_numbers,
+            with_attention: defaults.with_attention,
+            glossary: BTreeMap::new(),
+            leave_target_language: false,
+            unknown: BTreeMap::new(),
+        }
     }
 }
 

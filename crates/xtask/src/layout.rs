@@ -63,17 +63,23 @@ struct Catalog {
 /// Fails when a file of the page, an engine or a model is missing.
 pub fn lay_out() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR").context("TRUNK_STAGING_DIR is not set: `trunk build` calls this")?;
-    let folder = PathBuf::from(staging).join("traduko");
+    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models()?)
+}
+
+/// Lays out the folder in the page at `page`, with some engines and some models.
+///
+/// # Errors
+/// Fails when a file of the page or an engine is missing.
+pub fn lay_out_page(page: &Path, engines: &[&'static str], models: Vec<Package>) -> Result<()> {
+    let folder = page.join("traduko");
     let mut scripts = take_scripts(&folder)?;
     let mut wasm = Vec::new();
-    for variant in VARIANTS {
-        let name = variant.name;
+    for &name in engines {
         let glue = read(&root().join(format!("web/wasm/traduko_{name}.js")))?;
         scripts.insert(format!("traduko_{name}.js"), glue);
         let file = format!("traduko_{name}_bg.wasm");
         wasm.push((name, file.clone(), read(&root().join("web/wasm").join(file))?));
     }
-    let models = models()?;
 
     let version = version(&scripts, &wasm, &models);
     let inside = folder.join(&version);
@@ -119,15 +125,19 @@ fn take_scripts(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(scripts)
 }
 
-/// A model of `models/`.
-struct Package {
+/// A model, ready to be laid out.
+pub struct Package {
     source: String,
     target: String,
     files: Vec<(String, Vec<u8>)>,
 }
 
 impl Package {
-    fn open(folder: &Path) -> Result<Self> {
+    /// Reads a package.
+    ///
+    /// # Errors
+    /// A file that is missing, a manifest that is none.
+    pub fn open(folder: &Path) -> Result<Self> {
         let manifest = read(&folder.join("manifest.json"))?;
         let json: Value = serde_json::from_slice(&manifest)
             .with_context(|| format!("reading {}", folder.join("manifest.json").display()))?;

@@ -36,6 +36,15 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
     next
 }
 
+/// The hyperbolic tangent of each value.
+#[cfg_attr(
+    feature = "flex",
+    multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
+)]
+pub fn tanh_each(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|&x| tanh(x)).collect()
+}
+
 /// One LSTM row: `gates` holds pre-activations on entry and activations on return.
 #[inline(always)]
 pub fn lstm_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {

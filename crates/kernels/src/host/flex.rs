@@ -5,7 +5,7 @@ use burn::{
         Flex,
         flex::{FlexDevice, FlexTensor},
     },
-    tensor::{DType, Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
+    tensor::{Distribution, Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
 use super::{
@@ -67,23 +67,27 @@ fn with_slices<R>(input: &SequenceInput<Flex>, call: impl FnOnce(&sequence::Inpu
     })
 }
 
-fn int8_values(weight: &Int8Matrix<Flex>) -> (FlexTensor, FlexTensor, FlexTensor) {
-    (weight.values.clone().into_primitive(), floats(weight.scales.clone()), floats(weight.row_sums.clone()))
+/// Calls `f` with packed weights.
+fn with_int8<R>(weight: &Int8Matrix<Flex>, f: impl FnOnce(int8::Matrix) -> R) -> R {
+    let values = weight.values.clone().into_primitive();
+    let (scales, row_sums) = (floats(weight.scales.clone()), floats(weight.row_sums.clone()));
+    let (scales, row_sums) = (view(&scales), view(&row_sums));
+    f(int8::Matrix { values: values.storage(), scales, row_sums, cols: weight.cols })
 }
 
 impl Kernels for Flex {
+    const SHRINKS_BATCHES: bool = true;
+
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &FlexDevice) -> Tensor<Self, 2, Int> {
-        let data = TensorData::new(values, [rows, cols]);
-        debug_assert_eq!(data.dtype, DType::I8);
-        Tensor::from_primitive(FlexTensor::from_data(data))
+        let (values, shape) = int8::pack(&values, rows, cols);
+        Tensor::from_primitive(FlexTensor::from_data(TensorData::new(values, shape)))
     }
 
-    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         let batch = x.dims()[0];
-        let x = floats(x);
-        let (values, scales, row_sums) = int8_values(weight);
-        let out = int8::linear(view(&x), values.storage::<i8>(), view(&scales), view(&row_sums), weight.cols);
-        tensor(out, [batch, weight.rows])
+        let (x, bias) = (floats(x), bias.map(floats));
+        let bias = bias.as_ref().map_or(&[][..], view);
+        tensor(with_int8(weight, |weight| int8::linear(view(&x), weight, bias)), [batch, weight.rows])
     }
 
     fn packed_sequence(input: &PackedSequence<Self>) -> Tensor<Self, 3> {
@@ -91,30 +95,26 @@ impl Kernels for Flex {
             return crate::packed_sequence::forward(input);
         }
         let [time, batch, _] = input.inputs.dims();
-        let d_hidden = input.weight.cols;
-        let (weight, scales, row_sums) = int8_values(input.weight);
         let (inputs, state, mask) =
             (floats(input.inputs.clone()), floats(input.state.clone()), floats(input.mask.clone()));
         let bias = input.bias.clone().map(floats);
-        let hidden = packed_sequence::forward(&packed_sequence::Input {
-            kind: input.kind,
-            inputs: view(&inputs),
-            weight: weight.storage::<i8>(),
-            scales: view(&scales),
-            row_sums: view(&row_sums),
-            bias: bias.as_ref().map_or(&[], view),
-            state: view(&state),
-            mask: view(&mask),
-            d_hidden,
-            is_reversed: input.is_reversed,
+        let hidden = with_int8(input.weight, |weight| {
+            packed_sequence::forward(&packed_sequence::Input {
+                kind: input.kind,
+                inputs: view(&inputs),
+                weight,
+                bias: bias.as_ref().map_or(&[], view),
+                state: view(&state),
+                mask: view(&mask),
+                is_reversed: input.is_reversed,
+            })
         });
-        tensor(hidden, [time, batch, d_hidden])
+        tensor(hidden, [time, batch, input.weight.cols])
     }
 
     fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
         let ids = ints(ids);
-        let (values, scales, _) = int8_values(weight);
-        let out = int8::rows(values.storage::<i8>(), view(&scales), weight.cols, ids.iter().map(|&id| id as usize));
+        let out = with_int8(weight, |matrix| int8::rows(matrix, ids.iter().map(|&id| id as usize)));
         tensor(out, [ids.len(), weight.cols])
     }
 
@@ -134,6 +134,25 @@ impl Kernels for Flex {
         let (values, indices) = top_k::most_probable(view(&floats(logits)), view(&floats(bias)), k);
         let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
         (tensor(values, [rows, k]), indices)
+    }
+
+    fn most_probable_product(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = x.dims()[0];
+        let (x, bias) = (floats(x), floats(bias));
+        let (values, indices) =
+            with_int8(weight, |weight| top_k::most_probable_product(view(&x), weight, view(&bias), k));
+        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
+        (tensor(values, [rows, k]), indices)
+    }
+
+    fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let dims = x.dims();
+        tensor(cells::tanh_each(view(&floats(x))), dims)
     }
 
     fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {

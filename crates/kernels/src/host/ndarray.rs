@@ -23,12 +23,24 @@ fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -
     }
 }
 
-/// Calls `f` with the packed integers.
-fn with_int8<R>(weight: &Int8Matrix<NdArray>, f: impl FnOnce(&[i8]) -> R) -> R {
+/// Calls `f` with packed weights.
+fn with_int8<R>(weight: &Int8Matrix<NdArray>, f: impl FnOnce(int8::Matrix) -> R) -> R {
     let NdArrayTensor::I8(storage) = weight.values.clone().into_primitive() else {
         unreachable!("int8_pack makes i8 tensors");
     };
-    f(storage.view().as_slice().expect("int8_pack lays rows out in order"))
+    let view = storage.view();
+    let values = view.as_slice().expect("int8_pack lays rows out in order");
+    with(weight.scales.clone(), |scales| {
+        with(weight.row_sums.clone(), |row_sums| f(int8::Matrix { values, scales, row_sums, cols: weight.cols }))
+    })
+}
+
+/// Calls `f` with a vector, empty where there is none.
+fn with_some<R>(x: Option<Tensor<NdArray, 1>>, f: impl FnOnce(&[f32]) -> R) -> R {
+    match x {
+        Some(x) => with(x, f),
+        None => f(&[]),
+    }
 }
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<NdArray, D> {
@@ -37,19 +49,16 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<NdArray
 }
 
 impl Kernels for NdArray {
+    const SHRINKS_BATCHES: bool = true;
+
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &NdArrayDevice) -> Tensor<Self, 2, Int> {
-        Tensor::from_primitive(NdArrayTensor::from_data(TensorData::new(values, [rows, cols])))
+        let (values, shape) = int8::pack(&values, rows, cols);
+        Tensor::from_primitive(NdArrayTensor::from_data(TensorData::new(values, shape)))
     }
 
-    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>) -> Tensor<Self, 2> {
+    fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         let batch = x.dims()[0];
-        let out = with(x, |x| {
-            with(weight.scales.clone(), |scales| {
-                with(weight.row_sums.clone(), |row_sums| {
-                    with_int8(weight, |values| int8::linear(x, values, scales, row_sums, weight.cols))
-                })
-            })
-        });
+        let out = with(x, |x| with_some(bias, |bias| with_int8(weight, |weight| int8::linear(x, weight, bias))));
         tensor(out, [batch, weight.rows])
     }
 
@@ -58,50 +67,24 @@ impl Kernels for NdArray {
             return crate::packed_sequence::forward(input);
         }
         let [time, batch, _] = input.inputs.dims();
-        let PackedSequence { kind, inputs, weight, bias, state, mask, is_reversed, .. } = input.clone();
-        let (scales, row_sums, d_hidden) = (weight.scales.clone(), weight.row_sums.clone(), weight.cols);
-        let bias = bias.unwrap_or_else(|| Tensor::zeros([0], &inputs.device()));
-        let forward = |inputs: &[f32], values: &[i8], scales: &[f32], row_sums: &[f32], rest: [&[f32]; 3]| {
-            let [bias, state, mask] = rest;
-            let weight = values;
-            let input = packed_sequence::Input {
-                kind,
-                inputs,
-                weight,
-                scales,
-                row_sums,
-                bias,
-                state,
-                mask,
-                d_hidden,
-                is_reversed,
-            };
-            packed_sequence::forward(&input)
+        let &PackedSequence { kind, weight, is_reversed, .. } = input;
+        let PackedSequence { inputs, bias, state, mask, .. } = input.clone();
+        let forward = |inputs: &[f32], weight: int8::Matrix, [bias, state, mask]: [&[f32]; 3]| {
+            packed_sequence::forward(&packed_sequence::Input { kind, inputs, weight, bias, state, mask, is_reversed })
         };
         let hidden = with(inputs, |inputs| {
-            with(scales, |scales| {
-                with(row_sums, |row_sums| {
-                    with(bias, |bias| {
-                        with(state, |state| {
-                            with(mask, |mask| {
-                                with_int8(weight, |values| {
-                                    forward(inputs, values, scales, row_sums, [bias, state, mask])
-                                })
-                            })
-                        })
-                    })
+            with_some(bias, |bias| {
+                with(state, |state| {
+                    with(mask, |mask| with_int8(weight, |weight| forward(inputs, weight, [bias, state, mask])))
                 })
             })
         });
-        tensor(hidden, [time, batch, d_hidden])
+        tensor(hidden, [time, batch, weight.cols])
     }
 
     fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
         let ids: Vec<i64> = ids.into_data().convert::<i64>().into_vec().expect("converted the line before");
-        let rows = ids.iter().map(|&id| id as usize);
-        let out = with(weight.scales.clone(), |scales| {
-            with_int8(weight, |values| int8::rows(values, scales, weight.cols, rows))
-        });
+        let out = with_int8(weight, |matrix| int8::rows(matrix, ids.iter().map(|&id| id as usize)));
         tensor(out, [ids.len(), weight.cols])
     }
 
@@ -121,6 +104,25 @@ impl Kernels for NdArray {
         let device = logits.device();
         let (values, indices) = with(logits, |logits| with(bias, |bias| top_k::most_probable(logits, bias, k)));
         (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+    }
+
+    fn most_probable_product(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = x.dims()[0];
+        let device = x.device();
+        let (values, indices) = with(x, |x| {
+            with(bias, |bias| with_int8(weight, |weight| top_k::most_probable_product(x, weight, bias, k)))
+        });
+        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+    }
+
+    fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let dims = x.dims();
+        tensor(with(x, cells::tanh_each), dims)
     }
 
     fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {

@@ -7,20 +7,18 @@ use crate::{CellKind, sequence::order};
 pub struct Input<'a> {
     pub kind: CellKind,
     pub inputs: &'a [f32],
-    pub weight: &'a [i8],
-    pub scales: &'a [f32],
-    pub row_sums: &'a [f32],
+    pub weight: int8::Matrix<'a>,
     /// Empty where there is none.
     pub bias: &'a [f32],
     pub state: &'a [f32],
     pub mask: &'a [f32],
-    pub d_hidden: usize,
     pub is_reversed: bool,
 }
 
 /// Every hidden state, `[time, batch, d_hidden]`.
 pub fn forward(input: &Input) -> Vec<f32> {
-    let &Input { kind, d_hidden, .. } = input;
+    let &Input { kind, weight, .. } = input;
+    let d_hidden = weight.cols;
     let (n_in, n_state) = (kind.n_gates() * d_hidden, kind.n_states() * d_hidden);
     let batch = input.state.len() / n_state;
     let time = input.mask.len().checked_div(batch).unwrap_or(0);
@@ -31,12 +29,7 @@ pub fn forward(input: &Input) -> Vec<f32> {
         for (before, state) in before.chunks_exact_mut(d_hidden).zip(state.chunks_exact(n_state)) {
             before.copy_from_slice(&state[..d_hidden]);
         }
-        let mut recurrent = int8::linear(&before, input.weight, input.scales, input.row_sums, d_hidden);
-        if !input.bias.is_empty() {
-            for row in recurrent.chunks_exact_mut(n_in) {
-                row.iter_mut().zip(input.bias).for_each(|(x, bias)| *x += bias);
-            }
-        }
+        let recurrent = int8::linear(&before, weight, input.bias);
         let inputs = &input.inputs[t * batch * n_in..(t + 1) * batch * n_in];
         let next = cells::step(kind, inputs, &recurrent, &state, d_hidden);
         let mask = &input.mask[t * batch..(t + 1) * batch];

@@ -1,9 +1,11 @@
 //! Top-k of each row by a short sorted list: most values fail one comparison.
 
-use super::math::exp;
+use super::{int8, math::exp_for_sums};
 
 /// Values that are compared with the list at once.
 const BLOCK: usize = 16;
+/// Columns of a row that are seen together.
+const COLUMNS: usize = 256;
 /// Sums that run side by side, which the compiler cannot do of itself.
 const WIDE: usize = 8;
 
@@ -13,7 +15,8 @@ pub fn top_k(x: &[f32], cols: usize, k: usize) -> (Vec<f32>, Vec<i32>) {
     let (mut values, mut indices) = (Vec::with_capacity(rows * k), Vec::with_capacity(rows * k));
     let mut best: Vec<(f32, i32)> = Vec::with_capacity(k + 1);
     for row in x.chunks_exact(cols.max(1)) {
-        largest(row, k, &mut best);
+        best.clear();
+        largest(row, 0, k, &mut best);
         values.extend(best.iter().map(|&(value, _)| value));
         indices.extend(best.iter().map(|&(_, column)| column));
     }
@@ -27,24 +30,101 @@ pub fn top_k(x: &[f32], cols: usize, k: usize) -> (Vec<f32>, Vec<i32>) {
     multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
 )]
 pub fn most_probable(logits: &[f32], bias: &[f32], k: usize) -> (Vec<f32>, Vec<i32>) {
-    let rows = logits.len().checked_div(bias.len()).unwrap_or(0);
-    let (mut values, mut indices) = (Vec::with_capacity(rows * k), Vec::with_capacity(rows * k));
-    let mut best: Vec<(f32, i32)> = Vec::with_capacity(k + 1);
-    let mut row = vec![0.0; bias.len()];
-    for logits in logits.chunks_exact(bias.len().max(1)) {
-        for ((x, logit), bias) in row.iter_mut().zip(logits).zip(bias) {
-            *x = logit + bias;
+    let n_rows = logits.len().checked_div(bias.len()).unwrap_or(0);
+    let mut rankings = vec![Ranking::new(k); n_rows];
+    let mut biased = [0.0; COLUMNS];
+    for (ranking, logits) in rankings.iter_mut().zip(logits.chunks_exact(bias.len().max(1))) {
+        for (part, (logits, bias)) in logits.chunks(COLUMNS).zip(bias.chunks(COLUMNS)).enumerate() {
+            for ((x, logit), bias) in biased.iter_mut().zip(logits).zip(bias) {
+                *x = logit + bias;
+            }
+            ranking.see(part * COLUMNS, &biased[..bias.len()]);
         }
-        largest(&row, k, &mut best);
-        let highest = best.first().map_or(0.0, |&(value, _)| value);
-        let log_sum = sum_exp(&row, highest).ln() + highest;
-        values.extend(best.iter().map(|&(value, _)| value - log_sum));
-        indices.extend(best.iter().map(|&(_, column)| column));
     }
-    (values, indices)
+    Ranking::finish(rankings)
 }
 
-/// The sum of `e^(x - highest)`.
+/// As [`most_probable`] where the logits are `x` `[rows, cols]` times the transposed `weight`, without writing them all out.
+pub fn most_probable_product(x: &[f32], weight: int8::Matrix, bias: &[f32], k: usize) -> (Vec<f32>, Vec<i32>) {
+    let quantized = int8::Quantized::new(x, weight.cols);
+    let mut rankings = vec![Ranking::new(k); quantized.n_rows()];
+    let mut logits = vec![0.0; quantized.n_rows() * COLUMNS];
+    let products = int8::Products::best();
+    for start in (0..weight.n_rows()).step_by(COLUMNS) {
+        let columns = start..(start + COLUMNS).min(weight.n_rows());
+        let logits = &mut logits[..quantized.n_rows() * columns.len()];
+        products.multiply(&quantized, weight.part(columns.clone()), &bias[columns.clone()], logits);
+        see_all(&mut rankings, start, logits, columns.len());
+    }
+    Ranking::finish(rankings)
+}
+
+#[cfg_attr(
+    feature = "flex",
+    multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
+)]
+fn see_all(rankings: &mut [Ranking], first: usize, logits: &[f32], n_columns: usize) {
+    for (ranking, logits) in rankings.iter_mut().zip(logits.chunks_exact(n_columns)) {
+        ranking.see(first, logits);
+    }
+}
+
+/// A row that is seen part by part, from left to right.
+#[derive(Clone)]
+struct Ranking {
+    k: usize,
+    /// The largest values so far with their columns, best first.
+    best: Vec<(f32, i32)>,
+    /// The largest value so far.
+    highest: f32,
+    /// The sum of `e^(x - highest)` so far.
+    sum: f32,
+}
+
+impl Ranking {
+    fn new(k: usize) -> Self {
+        Self { k, best: Vec::with_capacity(k + 1), highest: f32::NEG_INFINITY, sum: 0.0 }
+    }
+
+    #[inline(always)]
+    fn see(&mut self, first: usize, values: &[f32]) {
+        let highest = maximum(values);
+        if self.best.len() < self.k || self.best.last().is_some_and(|&(worst, _)| highest > worst) {
+            largest(values, first, self.k, &mut self.best);
+        }
+        if highest > self.highest {
+            self.sum *= exp_for_sums(self.highest - highest);
+            self.highest = highest;
+        }
+        self.sum += sum_exp(values, self.highest);
+    }
+
+    fn finish(rankings: Vec<Self>) -> (Vec<f32>, Vec<i32>) {
+        let n = rankings.iter().map(|ranking| ranking.best.len()).sum();
+        let (mut values, mut indices) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        for Self { best, highest, sum, .. } in rankings {
+            let log_sum = sum.ln() + highest;
+            values.extend(best.iter().map(|&(value, _)| value - log_sum));
+            indices.extend(best.iter().map(|&(_, column)| column));
+        }
+        (values, indices)
+    }
+}
+
+#[inline(always)]
+fn maximum(values: &[f32]) -> f32 {
+    let mut highest = [f32::NEG_INFINITY; WIDE];
+    let chunks = values.chunks_exact(WIDE);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (highest, &x) in highest.iter_mut().zip(chunk) {
+            *highest = if x > *highest { x } else { *highest };
+        }
+    }
+    highest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The sum of `e^(x - highest)`, where no `x` is above `highest`.
 #[inline(always)]
 fn sum_exp(row: &[f32], highest: f32) -> f32 {
     let mut sums = [0.0f32; WIDE];
@@ -52,18 +132,18 @@ fn sum_exp(row: &[f32], highest: f32) -> f32 {
     let rest = chunks.remainder();
     for chunk in chunks {
         for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += exp(x - highest);
+            *sum += exp_for_sums(x - highest);
         }
     }
     for (sum, &x) in sums.iter_mut().zip(rest) {
-        *sum += exp(x - highest);
+        *sum += exp_for_sums(x - highest);
     }
     sums.into_iter().sum()
 }
 
+/// Keeps in `best` the `k` largest of itself and of `row`, whose first column is `first`.
 #[inline(always)]
-fn largest(row: &[f32], k: usize, best: &mut Vec<(f32, i32)>) {
-    best.clear();
+fn largest(row: &[f32], first: usize, k: usize, best: &mut Vec<(f32, i32)>) {
     for (block, values) in row.chunks(BLOCK).enumerate() {
         if best.len() == k
             && let Some(&(worst, _)) = best.last()
@@ -71,7 +151,7 @@ fn largest(row: &[f32], k: usize, best: &mut Vec<(f32, i32)>) {
         {
             continue;
         }
-        for (column, &value) in (block * BLOCK..).zip(values) {
+        for (column, &value) in (first + block * BLOCK..).zip(values) {
             if best.len() == k && best.last().is_some_and(|&(worst, _)| value <= worst) {
                 continue;
             }

@@ -35,8 +35,11 @@ fn linear_equals_the_plain_body_to_the_bit() {
             }
         }
         let x = floats(activations.clone(), [batch, cols]);
-        let found = values(Flex::int8_linear(x.clone(), &fused));
-        assert_eq!(found, values(int8::linear(x, &plain)), "{batch}x{rows}x{cols}");
+        let bias = floats(noise(4, rows), [rows]);
+        let biased = values(Flex::int8_linear(x.clone(), &fused, Some(bias.clone())));
+        assert_eq!(biased, values(int8::linear(x.clone(), &plain, Some(bias))), "{batch}x{rows}x{cols}, biased");
+        let found = values(Flex::int8_linear(x.clone(), &fused, None));
+        assert_eq!(found, values(int8::linear(x, &plain, None)), "{batch}x{rows}x{cols}");
 
         // Near the float product: each activation is off by a step of its grid at most (half a step, and clamping).
         for (b, x) in activations.chunks_exact(cols).enumerate() {
@@ -67,8 +70,8 @@ fn linear_by_hand() {
     let x = floats(vec![-1.0, 0.0, 1.54, -0.5, -1.0, -2.0, 0.0, 0.0, 0.0], [3, 3]);
     let [fused, plain] = both(&[1, 2, 3, -127, 0, 127], &[0.5, 0.01], 2, 3);
     let wanted = [1.81, 3.2258, -4.244_094_5, -1.9, 0.0, 0.0];
-    assert_close("fused", &values(Flex::int8_linear(x.clone(), &fused)), &wanted, 1e-6);
-    assert_close("plain", &values(int8::linear(x, &plain)), &wanted, 1e-6);
+    assert_close("fused", &values(Flex::int8_linear(x.clone(), &fused, None)), &wanted, 1e-6);
+    assert_close("plain", &values(int8::linear(x, &plain, None)), &wanted, 1e-6);
 }
 
 #[test]
@@ -76,9 +79,9 @@ fn tiny_and_huge_activations_stay_finite() {
     let [fused, plain] = both(&[127, -127], &[1.0], 1, 2);
     for scale in [1e-30, 1e-12, 1e30] {
         let x = floats(vec![scale, -scale], [1, 2]);
-        let found = values(Flex::int8_linear(x.clone(), &fused));
+        let found = values(Flex::int8_linear(x.clone(), &fused, None));
         assert!(found[0].is_finite() && found[0] >= 0.0, "{scale}: {found:?}");
-        assert_eq!(found, values(int8::linear(x, &plain)), "{scale}");
+        assert_eq!(found, values(int8::linear(x, &plain, None)), "{scale}");
     }
 }
 

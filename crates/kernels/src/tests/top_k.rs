@@ -1,7 +1,7 @@
-use burn::backend::Flex;
+use burn::backend::{Flex, flex::FlexDevice};
 
 use super::{assert_close, floats, integers, noise, values};
-use crate::{Kernels, top_k};
+use crate::{Int8Matrix, Kernels, top_k};
 
 #[test]
 fn top_k_equals_the_plain_body() {
@@ -24,6 +24,19 @@ fn most_probable_equals_the_plain_body() {
         let (plain, plain_columns) = top_k::top_k(log, k);
         assert_close(&format!("{rows}x{cols}, {k}"), &values(fused), &values(plain), 1e-5);
         assert_eq!(integers(columns), integers(plain_columns), "{rows}x{cols}, {k}");
+    }
+}
+
+#[test]
+fn most_probable_product_equals_the_product_and_its_ranking() {
+    for (rows, vocab, cols, k) in [(1, 1, 1, 1), (3, 300, 17, 2), (6, 1000, 64, 5)] {
+        let weights = noise(1, vocab * cols).into_iter().map(|x| (x * 127.0) as i8).collect();
+        let weight = Int8Matrix::new(weights, vec![0.02; vocab], vocab, cols, &FlexDevice);
+        let (x, bias) = (floats(noise(2, rows * cols), [rows, cols]), floats(noise(3, vocab), [vocab]));
+        let (fused, columns) = Flex::most_probable_product(x.clone(), &weight, bias.clone(), k);
+        let (plain, plain_columns) = Flex::most_probable(Flex::int8_linear(x, &weight, None), bias, k);
+        assert_eq!(values(fused), values(plain), "{rows}x{vocab}x{cols}, {k}");
+        assert_eq!(integers(columns), integers(plain_columns), "{rows}x{vocab}x{cols}, {k}");
     }
 }
 

@@ -3,6 +3,11 @@
 //! Activations are quantized row by row to 0..=127, so that a sum of two products fits 16 bits and the top bit of their
 //! bytes stays clear, which WebAssembly's relaxed product asks for. What differs between machines is how 16, 32 or 64
 //! bytes are multiplied at once (`lanes`); sums are exact, and the floats around them are the same code everywhere.
+//!
+//! Weights are packed in groups of 16 rows: four columns of every row, then the next four, so that a product walks through
+//! them from end to end, and a vector of sums holds the sums of that many rows.
+
+use std::ops::Range;
 
 mod lanes;
 #[cfg(target_arch = "aarch64")]
@@ -15,30 +20,64 @@ mod x86;
 
 pub use tile::Products;
 
-/// Rows of activations are padded to so many bytes with zeros.
-const PADDING: usize = 64;
+/// Rows of weights that are packed together.
+const GROUP: usize = 16;
+/// Columns that lie side by side.
+const DEPTH: usize = 4;
+/// Columns are padded with zeros to a multiple of this.
+const COLUMNS: usize = 16;
+
+fn padded(cols: usize) -> usize {
+    cols.next_multiple_of(COLUMNS)
+}
+
+fn packed_len(rows: usize, cols: usize) -> usize {
+    rows.next_multiple_of(GROUP) * padded(cols)
+}
+
+/// Where a value of a row lies among the packed ones, from its group's beginning.
+fn place(row: usize, col: usize) -> usize {
+    (col / DEPTH * GROUP + row % GROUP) * DEPTH + col % DEPTH
+}
+
+/// Row-major `values` `[rows, cols]`, packed, and how many rows and columns that are.
+pub fn pack(values: &[i8], rows: usize, cols: usize) -> (Vec<i8>, [usize; 2]) {
+    let mut packed = vec![0; packed_len(rows, cols)];
+    for (row, values) in values.chunks_exact(cols.max(1)).enumerate() {
+        let group = &mut packed[row / GROUP * GROUP * padded(cols)..];
+        for (col, &value) in values.iter().enumerate() {
+            group[place(row, col)] = value;
+        }
+    }
+    (packed, [rows.next_multiple_of(GROUP), padded(cols)])
+}
 
 /// Activations, quantized.
-struct Quantized {
+pub struct Quantized {
     /// Rows of `stride` bytes in 0..=127.
     values: Vec<u8>,
     stride: usize,
-    /// For each row its factor and its zero point.
+    /// For each row its step and its zero point.
     grids: Vec<(f32, f32)>,
 }
 
 impl Quantized {
-    fn new(x: &[f32], cols: usize) -> Self {
+    /// Quantizes the rows of `x` `[rows, cols]`.
+    pub fn new(x: &[f32], cols: usize) -> Self {
         let n_rows = x.len().checked_div(cols).unwrap_or(0);
-        let stride = cols.next_multiple_of(PADDING);
+        let stride = padded(cols);
         let mut values = vec![0; n_rows * stride];
         let rows = values.chunks_exact_mut(stride.max(1)).zip(x.chunks_exact(cols.max(1)));
         let grids = rows.map(|(q, x)| quantize(x, q)).collect();
         Self { values, stride, grids }
     }
+
+    pub fn n_rows(&self) -> usize {
+        self.grids.len()
+    }
 }
 
-/// Gives the factor and the zero point of a row.
+/// Gives the step and the zero point of a row.
 #[inline(always)]
 fn quantize(x: &[f32], q: &mut [u8]) -> (f32, f32) {
     let (low, high) = range(x);
@@ -48,7 +87,7 @@ fn quantize(x: &[f32], q: &mut [u8]) -> (f32, f32) {
         // Never negative before the cast, which therefore is the floor.
         *q = (x * inverse + zero_point + 0.5).clamp(0.0, 127.0) as i32 as u8;
     }
-    (inverse, zero_point)
+    (1.0 / inverse, zero_point)
 }
 
 /// The smallest and the largest of `x` and 0, eight at a time, which the compiler cannot do of itself.
@@ -69,38 +108,57 @@ fn range(x: &[f32]) -> (f32, f32) {
     (low.into_iter().fold(0.0, f32::min), high.into_iter().fold(0.0, f32::max))
 }
 
-/// `x` `[batch, cols]` times the transposed `weight` `[rows, cols]`, as `[batch, rows]`, by the best means of this machine.
-pub fn linear(x: &[f32], weight: &[i8], scales: &[f32], row_sums: &[f32], cols: usize) -> Vec<f32> {
-    linear_by(Products::best(), x, weight, scales, row_sums, cols)
+/// Int8 weights `[rows, cols]` with the scale and the sum of each row.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    /// As [`pack`] lays them out.
+    pub values: &'a [i8],
+    pub scales: &'a [f32],
+    pub row_sums: &'a [f32],
+    pub cols: usize,
+}
+
+impl<'a> Matrix<'a> {
+    pub fn n_rows(self) -> usize {
+        self.scales.len()
+    }
+
+    /// Some of its rows, whole groups but for the last one.
+    pub fn part(self, rows: Range<usize>) -> Self {
+        assert!(rows.start.is_multiple_of(GROUP), "a group is not cut");
+        let start = rows.start * padded(self.cols);
+        Self {
+            values: &self.values[start..start + packed_len(rows.len(), self.cols)],
+            scales: &self.scales[rows.clone()],
+            row_sums: &self.row_sums[rows],
+            cols: self.cols,
+        }
+    }
+}
+
+/// `x` `[batch, cols]` times the transposed `weight` `[rows, cols]` plus `bias`, which may be empty, as `[batch, rows]`, by
+/// the best means of this machine.
+pub fn linear(x: &[f32], weight: Matrix, bias: &[f32]) -> Vec<f32> {
+    linear_by(Products::best(), x, weight, bias)
 }
 
 /// [`linear`] by given means.
-pub fn linear_by(
-    products: Products,
-    x: &[f32],
-    weight: &[i8],
-    scales: &[f32],
-    row_sums: &[f32],
-    cols: usize,
-) -> Vec<f32> {
-    let rows = scales.len();
-    assert!(weight.len() == rows * cols && row_sums.len() == rows, "an int8 matrix has rows * cols values");
-    let quantized = Quantized::new(x, cols);
-    let mut sums = vec![0; quantized.grids.len() * rows];
-    products.sums(&quantized, weight, cols, &mut sums);
-    let mut out = vec![0.0; sums.len()];
-    let each = out.chunks_exact_mut(rows.max(1)).zip(sums.chunks_exact(rows.max(1)));
-    for ((out, sums), &(inverse, zero_point)) in each.zip(&quantized.grids) {
-        for (((out, &sum), &row_sum), &scale) in out.iter_mut().zip(sums).zip(row_sums).zip(scales) {
-            *out = (sum as f32 - zero_point * row_sum) * scale / inverse;
-        }
-    }
+pub fn linear_by(products: Products, x: &[f32], weight: Matrix, bias: &[f32]) -> Vec<f32> {
+    let quantized = Quantized::new(x, weight.cols);
+    let mut out = vec![0.0; quantized.n_rows() * weight.n_rows()];
+    products.multiply(&quantized, weight, bias, &mut out);
     out
 }
 
 /// Rows `ids` as floats, `[ids, cols]`.
-pub fn rows(weight: &[i8], scales: &[f32], cols: usize, ids: impl Iterator<Item = usize>) -> Vec<f32> {
-    ids.flat_map(|id| weight[id * cols..(id + 1) * cols].iter().map(move |&v| f32::from(v) * scales[id])).collect()
+pub fn rows(weight: Matrix, ids: impl ExactSizeIterator<Item = usize>) -> Vec<f32> {
+    let mut rows = Vec::with_capacity(ids.len() * weight.cols);
+    for id in ids {
+        let group = &weight.values[id / GROUP * GROUP * padded(weight.cols)..];
+        let scale = weight.scales[id];
+        rows.extend((0..weight.cols).map(|col| f32::from(group[place(id, col)]) * scale));
+    }
+    rows
 }
 
 #[cfg(test)]

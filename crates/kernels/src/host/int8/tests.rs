@@ -26,10 +26,15 @@ fn every_means_gives_the_same_bits() {
         let x: Vec<f32> = bytes(seed + 1, batch * cols).into_iter().map(|x| f32::from(x) / 37.0).collect();
         let scales: Vec<f32> = bytes(seed + 2, rows).into_iter().map(|x| f32::from(x) / 1e4).collect();
         let row_sums: Vec<f32> = weight.chunks_exact(cols).map(|row| row.iter().map(|&w| f32::from(w)).sum()).collect();
-        let wanted = linear_by(Products::Portable, &x, &weight, &scales, &row_sums, cols);
-        for &products in &available {
-            let found = linear_by(products, &x, &weight, &scales, &row_sums, cols);
-            assert_eq!(found, wanted, "{products:?}, {batch} by {rows} by {cols}");
+        let (values, _) = pack(&weight, rows, cols);
+        let matrix = Matrix { values: &values, scales: &scales, row_sums: &row_sums, cols };
+        let bias: Vec<f32> = bytes(seed + 3, rows).into_iter().map(|x| f32::from(x) / 99.0).collect();
+        for bias in [&[], &bias[..]] {
+            let wanted = linear_by(Products::Portable, &x, matrix, bias);
+            for &products in &available {
+                let found = linear_by(products, &x, matrix, bias);
+                assert_eq!(found, wanted, "{products:?}, {batch} by {rows} by {cols}");
+            }
         }
     }
 }
@@ -39,9 +44,10 @@ fn every_means_gives_the_same_bits() {
 fn extremes_are_exact() {
     let cols = 1024;
     for (w, x) in [(127, 1.0), (-127, 1.0)] {
-        let weight = vec![w; 4 * cols];
+        let (values, _) = pack(&vec![w; 4 * cols], 4, cols);
         for products in Products::available() {
-            let found = linear_by(products, &vec![x; cols], &weight, &[1.0; 4], &[f32::from(w) * cols as f32; 4], cols);
+            let (scales, row_sums) = (&[1.0; 4], &[f32::from(w) * cols as f32; 4]);
+            let found = linear_by(products, &vec![x; cols], Matrix { values: &values, scales, row_sums, cols }, &[]);
             assert_eq!(found, [f32::from(w) * cols as f32; 4], "{products:?}");
         }
     }

@@ -1,12 +1,8 @@
-//! Tiles of sums: a few rows of weights by a few rows of activations, so that what is loaded is used several times.
+//! Tiles of sums: a few rows of weights by a few rows of activations, so that what is loaded is used several times and
+//! enough sums run side by side to hide how long each addition takes.
 
-use super::Quantized;
 use super::lanes::{Lanes, Portable};
-
-/// Rows of weights in a tile.
-const ROWS: usize = 4;
-/// Rows of activations in a tile, at most.
-const BATCH: usize = 4;
+use super::{COLUMNS, DEPTH, GROUP, Matrix, Quantized, packed_len, padded};
 
 /// Means to multiply bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +18,9 @@ pub enum Products {
     /// 32 at a time.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// 32 at a time in one instruction.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// 64 at a time in one instruction.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
@@ -42,6 +41,9 @@ impl Products {
         {
             if is_x86_feature_detected!("avx2") {
                 available.push(Self::Avx2);
+                if is_x86_feature_detected!("avxvnni") {
+                    available.push(Self::AvxVnni);
+                }
             }
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
                 available.push(Self::Avx512Vnni);
@@ -66,126 +68,165 @@ impl Products {
         }
     }
 
-    /// The sums of products of every row of activations with every row of `weight` `[rows, cols]`, into `sums`
+    /// The product of every row of activations with every row of `weight`, plus `bias` where it is not empty, into `out`
     /// `[batch, rows]`.
-    pub(super) fn sums(self, quantized: &Quantized, weight: &[i8], cols: usize, sums: &mut [i32]) {
-        if sums.is_empty() {
-            return;
-        }
-        let rows = sums.len() / quantized.grids.len();
-        assert!(weight.len() == rows * cols && quantized.values.len() == quantized.grids.len() * quantized.stride);
-        assert!(cols <= quantized.stride);
+    pub fn multiply(self, quantized: &Quantized, weight: Matrix, bias: &[f32], out: &mut [f32]) {
+        let rows = weight.n_rows();
+        assert!(weight.values.len() == packed_len(rows, weight.cols), "an int8 matrix is packed");
+        assert!(weight.row_sums.len() == rows && (bias.is_empty() || bias.len() == rows), "a value for each row");
+        assert!(quantized.values.len() == quantized.n_rows() * quantized.stride);
+        assert!(padded(weight.cols) <= quantized.stride && out.len() == quantized.n_rows() * rows);
         // SAFETY: a value other than `Portable` is only made by `available`, which asks the machine; lengths are checked above.
         unsafe {
             match self {
-                Self::Portable => all::<Portable>(quantized, weight, cols, sums),
+                Self::Portable => all::<Portable, 16, 16, 1, 1>(quantized, weight, bias, out),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Self::Simd128 => all::<super::wasm::Simd128>(quantized, weight, cols, sums),
+                Self::Simd128 => all::<super::wasm::Simd128, 2, 8, 2, 2>(quantized, weight, bias, out),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Self::Relaxed => all::<super::wasm::Relaxed>(quantized, weight, cols, sums),
+                Self::Relaxed => all::<super::wasm::Relaxed, 4, 16, 2, 2>(quantized, weight, bias, out),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => super::x86::sums_avx2(quantized, weight, cols, sums),
+                Self::Avx2 => super::x86::multiply_avx2(quantized, weight, bias, out),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx512Vnni => super::x86::sums_avx512_vnni(quantized, weight, cols, sums),
+                Self::AvxVnni => super::x86::multiply_avx_vnni(quantized, weight, bias, out),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx512Vnni => super::x86::multiply_avx512_vnni(quantized, weight, bias, out),
                 #[cfg(target_arch = "aarch64")]
-                Self::Neon => all::<super::neon::Neon>(quantized, weight, cols, sums),
+                Self::Neon => all::<super::neon::Neon, 2, 8, 2, 2>(quantized, weight, bias, out),
             }
         }
     }
 }
 
-/// All tiles.
+/// All tiles: `V` vectors of rows of weights, `N` rows in all, by `B` rows of activations at most, 1, 2, 4 or 8; where there
+/// is one row of activations, `U` runs of sums over the columns side by side.
 ///
 /// # Safety
-/// The machine has what `L` needs; the slices are as long as [`Products::sums`] checks.
+/// The machine has what `L` needs; the slices are as long as [`Products::multiply`] checks.
 #[inline(always)]
-pub(super) unsafe fn all<L: Lanes>(quantized: &Quantized, weight: &[i8], cols: usize, sums: &mut [i32]) {
-    let batch = quantized.grids.len();
-    let rows = sums.len() / batch;
-    for first in (0..rows).step_by(ROWS) {
-        let n_rows = ROWS.min(rows - first);
-        let weight = &weight[first * cols..(first + n_rows) * cols];
-        for from in (0..batch).step_by(BATCH) {
-            let n = BATCH.min(batch - from);
-            let q = &quantized.values[from * quantized.stride..(from + n) * quantized.stride];
-            let out = &mut sums[from * rows..];
-            let at = Place { rows, first, stride: quantized.stride, cols };
-            // SAFETY: the caller's.
-            unsafe {
-                match (n, n_rows) {
-                    (4, 4) => tile::<L, 4, 4>(q, weight, at, out),
-                    (3, 4) => tile::<L, 3, 4>(q, weight, at, out),
-                    (2, 4) => tile::<L, 2, 4>(q, weight, at, out),
-                    (1, 4) => tile::<L, 1, 4>(q, weight, at, out),
-                    _ => {
-                        for b in 0..n {
-                            for r in 0..n_rows {
-                                let q = &q[b * quantized.stride..(b + 1) * quantized.stride];
-                                let weight = &weight[r * cols..(r + 1) * cols];
-                                tile::<L, 1, 1>(q, weight, Place { first: first + r, ..at }, &mut out[b * rows..]);
-                            }
-                        }
+pub(super) unsafe fn all<L: Lanes, const V: usize, const N: usize, const B: usize, const U: usize>(
+    quantized: &Quantized,
+    weight: Matrix,
+    bias: &[f32],
+    out: &mut [f32],
+) {
+    const { assert!(V * L::ROWS == N && GROUP.is_multiple_of(N) && COLUMNS.is_multiple_of(U * DEPTH)) };
+    let (rows, depth) = (weight.n_rows(), padded(weight.cols) / DEPTH);
+    for first in (0..rows).step_by(N) {
+        let here = first..rows.min(first + N);
+        let at = first / GROUP * GROUP * depth * DEPTH + first % GROUP * DEPTH;
+        let place = Place::<N> {
+            values: weight.values[at..].as_ptr(),
+            depth,
+            row_sums: filled(&weight.row_sums[here.clone()]),
+            scales: filled(&weight.scales[here.clone()]),
+            bias: if bias.is_empty() { [0.0; N] } else { filled(&bias[here]) },
+            first,
+            rows,
+        };
+        let mut from = 0;
+        while from < quantized.n_rows() {
+            // SAFETY: the caller's for the instructions. Behind `values` lies the rest of a group: `depth` times `GROUP * DEPTH`
+            // bytes less those before these rows; there are as many rows of activations as each tile has.
+            from += unsafe {
+                match quantized.n_rows() - from {
+                    left if B >= 8 && left >= 8 => tile::<L, V, N, 8, 1>(quantized, from, &place, out),
+                    left if B >= 4 && left >= 4 => tile::<L, V, N, 4, 1>(quantized, from, &place, out),
+                    left if B >= 2 && left >= 2 => tile::<L, V, N, 2, 1>(quantized, from, &place, out),
+                    _ => tile::<L, V, N, 1, U>(quantized, from, &place, out),
+                }
+            };
+        }
+    }
+}
+
+/// `N` rows of weights.
+struct Place<const N: usize> {
+    values: *const i8,
+    /// How many times `DEPTH` columns there are.
+    depth: usize,
+    row_sums: [f32; N],
+    scales: [f32; N],
+    bias: [f32; N],
+    /// The first of them in the whole matrix.
+    first: usize,
+    /// Rows of the whole matrix.
+    rows: usize,
+}
+
+/// As many values as there are, then zeros.
+#[inline(always)]
+fn filled<const N: usize>(values: &[f32]) -> [f32; N] {
+    match values.try_into() {
+        Ok(values) => values,
+        Err(_) => std::array::from_fn(|i| values.get(i).copied().unwrap_or_default()),
+    }
+}
+
+/// `N` rows of weights by `B` rows of activations, of which `from` is the first; gives `B`.
+///
+/// # Safety
+/// The machine has what `L` needs. Behind the weights' `values` lie `depth` times the `N * DEPTH` bytes of these rows,
+/// `GROUP * DEPTH` bytes apart, and each row of activations has `depth * DEPTH` bytes.
+// Elsewhere a function of its own would not have the target features of the one that calls it; in WebAssembly it has, and
+// inside a larger one the browser's compiler would keep some of the sums in memory (a quarter slower).
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+unsafe fn tile<L: Lanes, const V: usize, const N: usize, const B: usize, const U: usize>(
+    quantized: &Quantized,
+    from: usize,
+    place: &Place<N>,
+    out: &mut [f32],
+) -> usize {
+    let (depth, stride) = (place.depth, quantized.stride);
+    let q = quantized.values[from * stride..(from + B) * stride].as_ptr();
+    // Loops rather than closures: a closure would not have the target features of the function around.
+    // SAFETY: the caller's; as many totals are written as an array holds.
+    unsafe {
+        let mut sums = [[[L::zero(); V]; B]; U];
+        let mut k = 0;
+        while k < depth {
+            for u in 0..U {
+                let values = place.values.add((k + u) * GROUP * DEPTH);
+                let mut weights = [L::weights(values); V];
+                for v in 1..V {
+                    weights[v] = L::weights(values.add(v * L::ROWS * DEPTH));
+                }
+                for b in 0..B {
+                    let activations = L::activations(q.add(b * stride + (k + u) * DEPTH));
+                    for v in 0..V {
+                        sums[u][b][v] = L::add(sums[u][b][v], weights[v], activations);
                     }
                 }
             }
+            k += U;
         }
-    }
-}
-
-/// Where a tile is.
-#[derive(Clone, Copy)]
-struct Place {
-    /// Rows of the whole matrix.
-    rows: usize,
-    /// The tile's first row of weights.
-    first: usize,
-    /// Bytes from one row of activations to the next.
-    stride: usize,
-    cols: usize,
-}
-
-/// `B` rows of activations by `R` rows of weights.
-///
-/// # Safety
-/// The machine has what `L` needs.
-#[inline(always)]
-unsafe fn tile<L: Lanes, const B: usize, const R: usize>(q: &[u8], weight: &[i8], at: Place, out: &mut [i32]) {
-    let Place { rows, first, stride, cols } = at;
-    assert!(q.len() == B * stride && weight.len() == R * cols && cols <= stride);
-    let whole = cols / L::WIDTH * L::WIDTH;
-    let mut totals = [[0; 4]; B];
-    // Loops rather than closures: a closure would not have the target features of the function around.
-    // SAFETY: the caller's for the instructions; every load ends at or before `whole <= cols <= stride` of its row.
-    unsafe {
-        let mut sums = [[L::zero(); R]; B];
-        let mut k = 0;
-        while k < whole {
-            let mut activations = [L::activations(q.as_ptr().add(k)); B];
-            for (b, activations) in activations.iter_mut().enumerate().skip(1) {
-                *activations = L::activations(q.as_ptr().add(b * stride + k));
-            }
-            for r in 0..R {
-                let weights = L::weights(weight.as_ptr().add(r * cols + k));
-                for (sums, activations) in sums.iter_mut().zip(activations) {
-                    sums[r] = L::add(sums[r], weights, activations);
+        for b in 0..B {
+            let mut totals = [0; N];
+            for v in 0..V {
+                let mut sum = sums[0][b][v];
+                for u in 1..U {
+                    sum = L::join(sum, sums[u][b][v]);
                 }
+                L::totals(sum, totals[v * L::ROWS..][..L::ROWS].as_mut_ptr());
             }
-            k += L::WIDTH;
-        }
-        for (totals, sums) in totals.iter_mut().zip(sums) {
-            // Where there are less than four, others stand for those that are missing.
-            *totals = L::totals([sums[0], sums[1 % R], sums[2 % R], sums[3 % R]]);
-        }
-    }
-    if whole < cols {
-        for (b, totals) in totals.iter_mut().enumerate() {
-            for (r, total) in totals.iter_mut().enumerate().take(R) {
-                let rest = weight[r * cols + whole..(r + 1) * cols].iter().zip(&q[b * stride + whole..]);
-                *total += rest.map(|(&w, &q)| i32::from(w) * i32::from(q)).sum::<i32>();
+            let (step, zero_point) = quantized.grids[from + b];
+            let mut floats = [0.0; N];
+            for i in 0..N {
+                let product = (totals[i] as f32 - zero_point * place.row_sums[i]) * place.scales[i];
+                floats[i] = product * step + place.bias[i];
+            }
+            let start = (from + b) * place.rows + place.first;
+            let end = ((from + b + 1) * place.rows).min(start + N);
+            // One by one: in WebAssembly the copy of an array is a call.
+            match <&mut [f32; N]>::try_from(&mut out[start..end]) {
+                Ok(out) => {
+                    for i in 0..N {
+                        out[i] = floats[i];
+                    }
+                }
+                Err(_) => out[start..end].copy_from_slice(&floats[..end - start]),
             }
         }
     }
-    for (b, totals) in totals.iter().enumerate() {
-        out[b * rows + first..b * rows + first + R].copy_from_slice(&totals[..R]);
-    }
+    B
 }

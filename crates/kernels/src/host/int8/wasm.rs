@@ -1,8 +1,8 @@
 //! 16 bytes at once in WebAssembly.
 
 use std::arch::wasm32::{
-    i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle,
-    i32x4_splat, v128, v128_load,
+    i16x8_extend_high_i8x16, i16x8_extend_low_i8x16, i32x4_add, i32x4_dot_i16x8, i32x4_shuffle, i32x4_splat, v128,
+    v128_load, v128_load32_splat, v128_store,
 };
 
 use super::lanes::Lanes;
@@ -11,10 +11,12 @@ use super::lanes::Lanes;
 pub(super) struct Simd128;
 
 impl Lanes for Simd128 {
-    const WIDTH: usize = 16;
+    const ROWS: usize = 4;
+    /// Two rows each.
     type Weights = [v128; 2];
-    type Activations = [v128; 2];
-    type Sums = v128;
+    type Activations = v128;
+    /// Two halves of the sums of two rows each.
+    type Sums = [v128; 2];
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> [v128; 2] {
@@ -24,39 +26,33 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn activations(from: *const u8) -> [v128; 2] {
+    unsafe fn activations(from: *const u8) -> v128 {
         // Below 128, so that their sign is right.
-        // SAFETY: the caller's.
-        unsafe { Self::weights(from.cast()) }
+        // SAFETY: the caller says that 4 bytes can be read.
+        i16x8_extend_low_i8x16(unsafe { v128_load32_splat(from.cast()) })
     }
 
     #[inline(always)]
-    unsafe fn zero() -> v128 {
-        i32x4_splat(0)
+    unsafe fn zero() -> [v128; 2] {
+        [i32x4_splat(0); 2]
     }
 
     #[inline(always)]
-    unsafe fn add(sums: v128, [low, high]: [v128; 2], [q_low, q_high]: [v128; 2]) -> v128 {
-        i32x4_add(i32x4_add(sums, i32x4_dot_i16x8(low, q_low)), i32x4_dot_i16x8(high, q_high))
+    unsafe fn add([a, b]: [v128; 2], [low, high]: [v128; 2], activations: v128) -> [v128; 2] {
+        [i32x4_add(a, i32x4_dot_i16x8(low, activations)), i32x4_add(b, i32x4_dot_i16x8(high, activations))]
     }
 
     #[inline(always)]
-    unsafe fn totals(sums: [v128; 4]) -> [i32; 4] {
-        totals(sums)
+    unsafe fn join([a, b]: [v128; 2], [c, d]: [v128; 2]) -> [v128; 2] {
+        [i32x4_add(a, c), i32x4_add(b, d)]
     }
-}
 
-#[inline(always)]
-fn totals([a, b, c, d]: [v128; 4]) -> [i32; 4] {
-    let halves = |a, b| i32x4_add(i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
-    let (ab, cd) = (halves(a, b), halves(c, d));
-    let totals = i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd));
-    [
-        i32x4_extract_lane::<0>(totals),
-        i32x4_extract_lane::<1>(totals),
-        i32x4_extract_lane::<2>(totals),
-        i32x4_extract_lane::<3>(totals),
-    ]
+    #[inline(always)]
+    unsafe fn totals([a, b]: [v128; 2], to: *mut i32) {
+        let totals = i32x4_add(i32x4_shuffle::<0, 2, 4, 6>(a, b), i32x4_shuffle::<1, 3, 5, 7>(a, b));
+        // SAFETY: the caller says that four numbers can be written.
+        unsafe { v128_store(to.cast(), totals) }
+    }
 }
 
 /// Chromium since 114, Firefox since 145.
@@ -65,7 +61,7 @@ pub(super) struct Relaxed;
 
 #[cfg(target_feature = "relaxed-simd")]
 impl Lanes for Relaxed {
-    const WIDTH: usize = 16;
+    const ROWS: usize = 4;
     type Weights = v128;
     type Activations = v128;
     type Sums = v128;
@@ -78,8 +74,8 @@ impl Lanes for Relaxed {
 
     #[inline(always)]
     unsafe fn activations(from: *const u8) -> v128 {
-        // SAFETY: the caller says that 16 bytes can be read.
-        unsafe { v128_load(from.cast()) }
+        // SAFETY: the caller says that 4 bytes can be read.
+        unsafe { v128_load32_splat(from.cast()) }
     }
 
     #[inline(always)]
@@ -95,7 +91,13 @@ impl Lanes for Relaxed {
     }
 
     #[inline(always)]
-    unsafe fn totals(sums: [v128; 4]) -> [i32; 4] {
-        totals(sums)
+    unsafe fn join(a: v128, b: v128) -> v128 {
+        i32x4_add(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn totals(sums: v128, to: *mut i32) {
+        // SAFETY: the caller says that four numbers can be written.
+        unsafe { v128_store(to.cast(), sums) }
     }
 }

@@ -1,0 +1,83 @@
+//! `traduko untrained`: a package whose weights say nothing and cost what trained ones cost.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use traduko_kernels::backend::Flex;
+use traduko_model::{EOS, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, TieKind};
+use traduko_package::{PackageContents, write};
+use traduko_text::SubwordTokenizer;
+
+use crate::config::TrainConfig;
+
+/// What the logit of the end mark is lowered by.
+const NEVER: f32 = -1e4;
+
+/// Package a network of random weights, to time an architecture before it is trained
+///
+/// It never ends a sentence: each translation is as long as `max_length_factor` allows, so that different architectures are
+/// timed on equal lengths.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UntrainedArgs {
+    /// The experiment, a TOML file; only its `[model]` is read
+    pub config: PathBuf,
+    /// Override a key, such as model.d_decoder=512
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// A tokenizer.json, which also says how many subwords there are
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: PathBuf,
+    /// The package to write; an older one there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Language tag of the text that goes in
+    #[arg(long, default_value = "en", value_name = "TAG")]
+    pub source_language: String,
+    /// Language tag of the text that comes out
+    #[arg(long, default_value = "fr", value_name = "TAG")]
+    pub target_language: String,
+}
+
+/// Writes the package and says how large it is.
+///
+/// # Errors
+/// A configuration or a tokenizer that cannot be read, a folder that cannot be written.
+pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
+    let settings = TrainConfig::read(&args.config, &args.overrides)?;
+    let read = || -> anyhow::Result<(Vec<u8>, usize)> {
+        let json = std::fs::read(&args.tokenizer)?;
+        let n_vocab = SubwordTokenizer::from_json(&json)?.n_vocab();
+        Ok((json, n_vocab))
+    };
+    let (tokenizer_json, n_vocab) = read().with_context(|| args.tokenizer.display().to_string())?;
+    let config = ModelConfig { n_vocab, ..settings.model };
+    let package = write(
+        &args.out,
+        &PackageContents {
+            config: &config,
+            weights: &endless(&config),
+            tokenizer_json: &tokenizer_json,
+            source_language: args.source_language,
+            target_language: args.target_language,
+            licences: Vec::new(),
+            recipe: BTreeMap::from([("untrained".to_owned(), true.into())]),
+            scores: Vec::new(),
+        },
+    )
+    .with_context(|| format!("packaging into {}", args.out.display()))?;
+    let bytes: u64 = package.manifest.files.iter().map(|file| file.bytes).sum();
+    eprintln!("{}: {} parameters, {bytes} bytes", args.out.display(), package.n_parameters());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Random weights of a network that never ends a sentence.
+fn endless(config: &ModelConfig) -> Vec<NamedTensor> {
+    let Ok(model) = Seq2Seq::<Flex>::build(config, &mut RandomWeights::new(1), &Default::default());
+    let mut weights = model.weights();
+    let output = if config.tie_embeddings == TieKind::None { "embedding.output.bias" } else { "embedding.target.bias" };
+    let bias = weights.iter_mut().find(|tensor| tensor.name == output);
+    bias.expect("every network has an output bias").values[EOS as usize] = NEVER;
+    weights
+}
