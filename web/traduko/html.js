@@ -5,7 +5,7 @@ import { BlockFinder, findBlocks } from "./blocks.js";
 import { Rewriting } from "./rewrite.js";
 
 /** @typedef {import("./protocol.js").Source} Source */
-/** @typedef {import("./protocol.js").Translation} Translation */
+/** @typedef {import("./rewrite.js").Translation} Translation */
 
 /**
  * HTML with its text and the attributes that people read translated and every element kept.

@@ -25,8 +25,8 @@ import { VisibleFirst } from "./visible-first.js";
 const SLICE_MS = 12;
 /** Texts sent at once: one at first, so that the first words change soon, then twice as many each time, up to this. */
 const TEXTS_PER_CALL = 8;
-/** Calls under way: the next one waits at the engine's door. */
-const CALLS = 2;
+/** Calls under way for each worker: the next one waits at its door. */
+const CALLS_PER_WORKER = 2;
 /** Texts looked up at once in what earlier pages left. */
 const TEXTS_PER_LOOK = 64;
 /** Where a page writes the same place more often than this, it may argue with us: we wait, each time twice as long. */
@@ -39,6 +39,7 @@ const WATCHED = { subtree: true, childList: true, characterData: true, attribute
  * @property {string} source BCP 47
  * @property {string} target BCP 47
  * @property {(sources: Source[], options: { signal: AbortSignal }) => Promise<Translation[]>} translate
+ * @property {() => number} workers how many of these calls run side by side
  * @property {TranslationMemory} [memory]
  * @property {(progress: { done: number, total: number }) => void} [onProgress] blocks and attributes
  * @property {(isBusy: boolean) => void} [onBusy] begins to translate, has translated all there is
@@ -162,7 +163,7 @@ export class PageTranslator {
         continue;
       }
       if (this.#queue.size === 0 && calls.size === 0) return;
-      if (calls.size < CALLS && this.#queue.size > 0) {
+      if (calls.size < CALLS_PER_WORKER * this.#options.workers() && this.#queue.size > 0) {
         const call = this.#translate(this.#queue.take(textsPerCall, () => true))
           .catch((error) => void (fault ??= error))
           .finally(() => calls.delete(call));

@@ -49,6 +49,7 @@
  *
  * @typedef {object} Loaded
  * @property {EngineName} engine
+ * @property {WebAssembly.Module} module for other workers
  *
  * @typedef {object} PrepareRequest only the scripts, no model
  * @property {"prepare"} type
@@ -60,6 +61,7 @@
  * @property {string} source language code
  * @property {string} target language code
  * @property {boolean} forced whether a person asked for this engine: then a software adapter will do
+ * @property {WebAssembly.Module} [module] the engine, where another worker has compiled it
  *
  * @typedef {object} TranslateRequest
  * @property {"translate"} type

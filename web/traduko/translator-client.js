@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What a page holds: it chooses the engine, keeps the worker alive, and never hands out words from an
+ * What a page holds: it chooses the engine, keeps its workers alive, and never hands out words from an
  * engine that failed its checks.
  *
  * `auto` starts on the CPU, which always works, and tries WebGPU beside it: WebGPU takes over only where
@@ -8,12 +8,12 @@
  * replaced, and what was being translated is translated again.
  */
 
+import { EnginePool } from "./engine-pool.js";
 import { EngineDied, WorkerPort } from "./worker-port.js";
 
 /** @typedef {import("./protocol.js").EngineName} EngineName */
 /** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
 /** @typedef {import("./protocol.js").Loaded} Loaded */
-/** @typedef {import("./protocol.js").Progress} Progress */
 /** @typedef {import("./protocol.js").DownloadProgress} DownloadProgress */
 /** @typedef {import("./protocol.js").Source} Source */
 /** @typedef {import("./protocol.js").Translation} Translation */
@@ -32,7 +32,7 @@ import { EngineDied, WorkerPort } from "./worker-port.js";
  * @property {(report: EngineReport) => void} [onEngine]
  * @property {(progress: DownloadProgress) => void} [onDownload]
  *
- * @typedef {{ port: WorkerPort, loaded: Loaded }} Running
+ * @typedef {{ pool: EnginePool, loaded: Loaded }} Running
  */
 
 const TIMED_STEPS = 60;
@@ -67,7 +67,8 @@ function takePort(engine) {
 export class TranslatorClient {
   /** @type {Required<ClientOptions>} */ #options;
   /** @type {Promise<Running> | null} the engine in use, or the one that is starting */ #running = null;
-  /** @type {Set<WorkerPort>} */ #ports = new Set();
+  /** @type {EnginePool | null} the pool that was asked last */ #pool = null;
+  /** @type {Set<{ close(): void }>} pools, and workers that are loading */ #open = new Set();
   /** @type {EngineName[]} engines that died once: a second death is told to the caller */ #died = [];
   #isClosed = false;
 
@@ -84,11 +85,11 @@ export class TranslatorClient {
 
   /**
    * @param {Source[]} texts blocks of text, each of any number of sentences
-   * @param {TranslateOptions & { signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
+   * @param {TranslateOptions & { signal?: AbortSignal }} [options]
    * @returns {Promise<Translation[]>}
    */
-  translate(texts, { signal, onProgress, ...options } = {}) {
-    return this.#call({ type: "translate", texts, options }, { signal, onProgress });
+  translate(texts, { signal, ...options } = {}) {
+    return this.#ask((pool) => pool.translate(texts, options, signal));
   }
 
   /**
@@ -99,23 +100,29 @@ export class TranslatorClient {
    * @returns {Promise<import("./protocol.js").Measure>}
    */
   measure(text, { signal } = {}) {
-    return this.#call({ type: "measure", text }, { signal });
+    return this.#ask((pool) => pool.call({ type: "measure", text }, signal));
+  }
+
+  /** Workers that are ready: so many calls run side by side. */
+  get size() {
+    return this.#pool?.size ?? 1;
   }
 
   /**
    * Asks the engine in use, and the next one where it dies.
    *
-   * @param {import("./protocol.js").Request} request
-   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} options
-   * @returns {Promise<any>}
+   * @template T
+   * @param {(pool: EnginePool) => Promise<T>} question
+   * @returns {Promise<T>}
    */
-  async #call(request, options) {
+  async #ask(question) {
     for (;;) {
       this.#running ??= this.#choose();
       const attempt = this.#running;
       const running = await attempt;
+      this.#pool = running.pool;
       try {
-        return await running.port.call(request, options);
+        return await question(running.pool);
       } catch (error) {
         if (!(error instanceof EngineDied) || this.#isClosed) throw error;
         if (this.#running === attempt) this.#running = this.#replace(running, error);
@@ -125,8 +132,8 @@ export class TranslatorClient {
 
   close() {
     this.#isClosed = true;
-    for (const port of this.#ports) port.close();
-    this.#ports.clear();
+    for (const open of this.#open) open.close();
+    this.#open.clear();
   }
 
   /** @returns {Promise<Running>} */
@@ -177,11 +184,11 @@ export class TranslatorClient {
         this.#report(gpu.loaded, `it is right and faster: ${figures}`, true);
         await this.#drain(cpu);
       } else {
-        this.#drop(gpu.port);
+        this.#drop(gpu.pool);
         this.#report(cpu.loaded, `it is faster here: ${figures}`, true);
       }
     } catch (error) {
-      if (gpu) this.#drop(gpu.port);
+      if (gpu) this.#drop(gpu.pool);
       if (!this.#isClosed) this.#report(cpu.loaded, words(error), true);
     }
   }
@@ -192,7 +199,7 @@ export class TranslatorClient {
    * @returns {Promise<Running>}
    */
   async #replace(dead, error) {
-    this.#drop(dead.port);
+    this.#drop(dead.pool);
     const name = dead.loaded.engine;
     console.error(`the ${name} engine died: ${error.message}`);
     try {
@@ -208,22 +215,41 @@ export class TranslatorClient {
   }
 
   /**
+   * An engine with one worker, which on the CPU may become more.
+   *
    * @param {EngineName} engine
    * @param {boolean} forced
    * @returns {Promise<Running>}
    */
   async #load(engine, forced) {
+    const { onDownload } = this.#options;
+    const { port, loaded } = await this.#loadWorker(engine, { forced, onDownload });
+    const another = () => this.#loadWorker(engine, { forced, module: loaded.module }).then(({ port }) => port);
+    const pool = new EnginePool(port, engine === "cpu" ? another : null);
+    this.#open.add(pool);
+    return { pool, loaded };
+  }
+
+  /**
+   * @param {EngineName} engine
+   * @param {{ forced: boolean, module?: WebAssembly.Module, onDownload?: (progress: DownloadProgress) => void }} options
+   * @returns {Promise<{ port: WorkerPort, loaded: Loaded }>}
+   */
+  async #loadWorker(engine, { forced, module, onDownload }) {
     const port = takePort(engine);
-    this.#ports.add(port);
+    this.#open.add(port);
+    const { source, target } = this.#options;
     try {
       const loaded = await port.call(
-        { type: "load", engine, source: this.#options.source, target: this.#options.target, forced },
-        { onProgress: (progress) => progress.stage === "download" && this.#options.onDownload(progress) },
+        { type: "load", engine, source, target, forced, module },
+        { onProgress: (progress) => progress.stage === "download" && onDownload?.(progress) },
       );
       return { port, loaded };
     } catch (error) {
-      this.#drop(port);
+      port.close();
       throw error;
+    } finally {
+      this.#open.delete(port);
     }
   }
 
@@ -232,23 +258,23 @@ export class TranslatorClient {
    * @returns {Promise<number>} milliseconds a token
    */
   #time(running) {
-    return running.port.call({ type: "benchmark", steps: TIMED_STEPS });
+    return running.pool.call({ type: "benchmark", steps: TIMED_STEPS });
   }
 
   /**
-   * Lets a replaced engine finish what it has: its worker answers in order, so one more answer is the last.
+   * Lets a replaced engine finish what it has.
    *
    * @param {Running} running
    */
   async #drain(running) {
-    await running.port.call({ type: "translate", texts: [], options: {} }).catch(() => {});
-    this.#drop(running.port);
+    await running.pool.drain();
+    this.#drop(running.pool);
   }
 
-  /** @param {WorkerPort} port */
-  #drop(port) {
-    port.close();
-    this.#ports.delete(port);
+  /** @param {EnginePool} pool */
+  #drop(pool) {
+    pool.close();
+    this.#open.delete(pool);
   }
 
   /**

@@ -252,6 +252,7 @@ export class Translator {
       source: this.#pair.source,
       target: this.#pair.target,
       translate: (sources, { signal }) => this.#translate(sources, { signal, leaves: true }),
+      workers: () => this.#client?.size ?? 1,
       memory: this.#memory,
       ...options,
     });

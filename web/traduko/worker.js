@@ -111,18 +111,20 @@ async function load(request, id) {
   const program = findProgram(request.engine);
   if (!program) throw new Error(`this copy of Traduko holds no ${request.engine} engine that this browser runs`);
   if (!model) throw new Error(`this copy of Traduko holds no model from ${request.source} to ${request.target}`);
-  const [glue, [programFiles, modelFiles]] = await Promise.all([
+  const wanted = request.module ? [model] : [model, program.entry];
+  const [glue, [modelFiles, programFiles]] = await Promise.all([
     importProgram(program),
-    readAssets([program.entry, model], (progress) => send({ type: "progress", id, progress })),
+    readAssets(wanted, (progress) => send({ type: "progress", id, progress })),
   ]);
-  const [wasm] = programFiles.values();
-  ({ memory } = await glue.default({ module_or_path: wasm }));
+  const [wasm] = programFiles?.values() ?? [];
+  const module = request.module ?? (await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (wasm)));
+  ({ memory } = await glue.default({ module_or_path: module }));
   glue.set_panic_handler(die);
   await glue.self_test();
   await settleDevices();
   engine = await glue.Engine.load(modelFiles);
   void dropOldFiles();
-  return { engine: request.engine };
+  return { engine: request.engine, module };
 }
 
 /**

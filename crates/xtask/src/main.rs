@@ -1,8 +1,9 @@
-//! What a person runs: `cargo xtask setup | serve | test | dist | wasm | layout | screenshot`.
+//! What a person runs: `cargo xtask setup | serve | test | dist | bench | wasm | layout | screenshot`.
 //!
 //! Each command first installs what it needs and nothing more, says what it does, and names the command that failed.
 
 mod apt;
+mod bench;
 mod browser;
 mod command;
 mod layout;
@@ -56,12 +57,23 @@ enum Action {
     },
     /// Build the page into dist/, ready for any static host
     Dist,
+    /// Measure speed beside others
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Build the wasm variants into web/wasm/ (trunk calls this before it builds the page)
     Wasm,
     /// Lay out the folder traduko/ in the page (trunk calls this after it has built the page)
     Layout,
     /// Write pictures of the page, narrow and wide, light and dark, into target/screenshots/
     Screenshot,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Words a second of CPU time in the browser, beside Bergamot
+    Browser(bench::BrowserBench),
 }
 
 fn main() -> Result<()> {
@@ -73,6 +85,7 @@ fn main() -> Result<()> {
         Action::Serve { address, port, open } => page::serve(SocketAddr::new(address, port), open),
         Action::Test { only, skip } => test::run_steps(&only, &skip),
         Action::Dist => page::dist(),
+        Action::Bench { what: Bench::Browser(options) } => bench::browser(&options),
         Action::Wasm => wasm::build_all(),
         Action::Layout => layout::lay_out(),
         Action::Screenshot => page::screenshot(),

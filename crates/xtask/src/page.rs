@@ -82,18 +82,23 @@ fn list(folder: &Path, base: &Path) -> Result<()> {
         if path.is_dir() {
             list(&path, base)?;
         } else {
-            let (bytes, gzip) = sizes(&path).with_context(|| format!("reading {}", path.display()))?;
+            let bytes = path.metadata().with_context(|| format!("reading {}", path.display()))?.len();
+            let gzip = gzip_bytes(&path)?;
             println!("{bytes:>10} {gzip:>10}  {}", path.strip_prefix(base).unwrap_or(&path).display());
         }
     }
     Ok(())
 }
 
-/// The size of a file as it is and as `gzip -9` makes it.
-fn sizes(path: &Path) -> io::Result<(u64, u64)> {
+/// The size of a file as `gzip -9` makes it.
+///
+/// # Errors
+/// Fails when the file cannot be read.
+pub fn gzip_bytes(path: &Path) -> Result<u64> {
+    let reading = || format!("reading {}", path.display());
     let mut counter = GzEncoder::new(Counter(0), Compression::best());
-    let bytes = io::copy(&mut File::open(path)?, &mut counter)?;
-    Ok((bytes, counter.finish()?.0))
+    io::copy(&mut File::open(path).with_context(reading)?, &mut counter).with_context(reading)?;
+    Ok(counter.finish().with_context(reading)?.0)
 }
 
 struct Counter(u64);

@@ -1,6 +1,6 @@
 //! Top-k of each row by a short sorted list: most values fail one comparison.
 
-use super::{int8, math::exp_for_sums};
+use super::{int8, math::exp};
 
 /// Values that are compared with the list at once.
 const BLOCK: usize = 16;
@@ -93,7 +93,7 @@ impl Ranking {
             largest(values, first, self.k, &mut self.best);
         }
         if highest > self.highest {
-            self.sum *= exp_for_sums(self.highest - highest);
+            self.sum *= exp(self.highest - highest);
             self.highest = highest;
         }
         self.sum += sum_exp(values, self.highest);
@@ -132,11 +132,11 @@ fn sum_exp(row: &[f32], highest: f32) -> f32 {
     let rest = chunks.remainder();
     for chunk in chunks {
         for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += exp_for_sums(x - highest);
+            *sum += exp(x - highest);
         }
     }
     for (sum, &x) in sums.iter_mut().zip(rest) {
-        *sum += exp_for_sums(x - highest);
+        *sum += exp(x - highest);
     }
     sums.into_iter().sum()
 }

@@ -1,0 +1,220 @@
+//! `cargo xtask bench browser`: our CPU engine beside Bergamot's, in the same browser, in one sitting.
+//!
+//! Both translate the same 200 sentences in one worker, and what is compared is words a second of the renderer's CPU time.
+//! Bergamot's weights are random in the shape of its `tiny` model and its output is as long as the real one's; ours are the
+//! model that ships, and random weights of the size of the large model, held to the length of the reference translations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::command::{cargo, command, output, root, run, target_dir};
+use crate::layout::{Package, lay_out_page};
+use crate::page::{self, gzip_bytes};
+use crate::steps::Steps;
+use crate::tools::{self, Tool};
+use crate::wasm;
+
+/// The architecture of the large model.
+const SIZED: &str = "configs/flagship-v1.toml";
+/// Target subwords for each source subword, end marks included, in the references of the sentences.
+const LENGTH: f64 = 1.23;
+/// What Bergamot's page is asked for.
+const BERGAMOT: &str = "model=tiny&html=1";
+/// Its engine among the files that its setup lays out.
+const BERGAMOT_ENGINE: &str = "assets/bergamot-translator-worker.wasm";
+
+/// How to compare.
+#[derive(Debug, clap::Args)]
+pub struct BrowserBench {
+    /// Where Bergamot's scripts are
+    #[arg(long, default_value = "../shared/peers", value_name = "DIR")]
+    peers: PathBuf,
+    /// How often each text is translated; the median counts
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    reps: usize,
+    /// One JSON object on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Words a second of CPU time, and what else is told of an engine.
+struct Figures {
+    name: &'static str,
+    one: f64,
+    batch: f64,
+    html: f64,
+    first_s: f64,
+    heap_mb: f64,
+}
+
+impl Figures {
+    fn json(&self) -> Value {
+        let &Self { name, one, batch, html, first_s, heap_mb } = self;
+        json!({ "name": name, "one": one, "batch": batch, "html": html, "start_to_first_s": first_s, "heap_mb": heap_mb })
+    }
+
+    fn print(&self) {
+        let Self { name, one, batch, html, first_s, heap_mb } = self;
+        println!("{name:<44} {one:>8.0} {batch:>8.0} {html:>8.0} {first_s:>8.2} {heap_mb:>8.1}");
+    }
+}
+
+/// Builds all that is compared, runs it, and prints a table.
+///
+/// # Errors
+/// Fails when a tool is missing, a command fails or a page's figures cannot be read.
+pub fn browser(options: &BrowserBench) -> Result<()> {
+    let work = target_dir().join("peers");
+    let scripts = root().join(&options.peers).join("bergamot");
+    if !scripts.join("run.mjs").is_file() {
+        bail!("{}: Bergamot's scripts are not there; --peers says where they are", scripts.display());
+    }
+    {
+        let mut steps = Steps::new();
+        tools::prepare(&[page::NEEDS.as_slice(), &[Tool::Browser, Tool::Npm, Tool::Python]].concat(), &mut steps)?;
+        steps.run("wasm", wasm::build_all)?;
+        steps.run("untrained model", untrained)?;
+        steps.run("pages", || {
+            let (shipped, sized) = (root().join("models/en-fr"), untrained_folder());
+            stage(&work.join("traduko-shipped"), &["cpu", "cpu-relaxed"], &shipped)?;
+            stage(&work.join("traduko-sized"), &["cpu", "cpu-relaxed"], &sized)?;
+            stage(&work.join("traduko-sized-plain"), &["cpu"], &sized)
+        })?;
+        if !work.join("assets/model.tiny.bin").is_file() {
+            steps.run("Bergamot", || run(command("bash").arg(scripts.join("setup.sh")).env("WORK", &work)))?;
+        }
+    }
+    let figures = |name, page: &str, query: &str| -> Result<Value> {
+        println!("running: {name}");
+        let query = format!("{query}&reps={}&text=../assets/flores200.en", options.reps);
+        let mut node = command("node");
+        node.arg(scripts.join("run.mjs")).args([page, &query]).env("WORK", &work);
+        let printed = output(&mut node).with_context(|| format!("{name}: the page {page} gave no figures"))?;
+        serde_json::from_str(&printed).with_context(|| format!("{name}: reading the figures of {page}"))
+    };
+    let bergamot = |name| bergamot_figures(name, &figures(name, "page.html", BERGAMOT)?);
+    let traduko = |name, folder: &str, query: &str| {
+        traduko_figures(name, &figures(name, &format!("{folder}/bench.html"), query)?)
+    };
+    let sized = |beam: usize| format!("beam={beam}&length={LENGTH}&numbers=any");
+    // Bergamot first and last, since machines change their pace.
+    let before = bergamot("Bergamot tiny")?;
+    let ours = [
+        traduko("large size, greedy, relaxed SIMD", "traduko-sized", &sized(1))?,
+        traduko("large size, beam 4, relaxed SIMD", "traduko-sized", &sized(4))?,
+        traduko("large size, greedy, plain SIMD", "traduko-sized-plain", &sized(1))?,
+        traduko("shipped model, greedy, relaxed SIMD", "traduko-shipped", "beam=1")?,
+        traduko("shipped model, beam 2, relaxed SIMD", "traduko-shipped", "beam=2")?,
+    ];
+    let after = bergamot("Bergamot tiny again")?;
+
+    println!(
+        "\n{:<44} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "words a CPU second", "one", "batch", "html", "first s", "heap MB"
+    );
+    [&before, &after].into_iter().chain(&ours).for_each(Figures::print);
+    let [engine, bergamot_engine] = [root().join("web/wasm/traduko_cpu-relaxed_bg.wasm"), work.join(BERGAMOT_ENGINE)];
+    let [engine, bergamot_engine] = [gzip_bytes(&engine)?, gzip_bytes(&bergamot_engine)?];
+    let [shipped, sized] = [folder_gzip_bytes(&root().join("models/en-fr"))?, folder_gzip_bytes(&untrained_folder())?];
+    println!("engine, gzip: {engine} bytes, Bergamot's {bergamot_engine}");
+    println!("model, gzip: shipped {shipped} bytes, large size {sized}");
+    let ratio = |of: fn(&Figures) -> f64| 2.0 * of(&ours[0]) / (of(&before) + of(&after));
+    let ratio = json!({ "one": ratio(|f| f.one), "batch": ratio(|f| f.batch), "html": ratio(|f| f.html) });
+    println!("ratio of the large size, greedy, to Bergamot: {ratio}");
+    if options.json {
+        let bytes = json!({ "engine": engine, "bergamot_engine": bergamot_engine, "shipped": shipped, "large": sized });
+        let ours: Vec<Value> = ours.iter().map(Figures::json).collect();
+        let all =
+            json!({ "ratio": ratio, "traduko": ours, "bergamot": [before.json(), after.json()], "gzip_bytes": bytes });
+        println!("{all}");
+    }
+    Ok(())
+}
+
+fn untrained_folder() -> PathBuf {
+    target_dir().join("bench/untrained")
+}
+
+/// Random weights of the large model's size over the subwords of the model that ships. These are fewer, which wider
+/// embeddings make up for.
+fn untrained() -> Result<()> {
+    run(&mut cargo("build --release --workspace --exclude traduko-web"))?;
+    let tokenizer = root().join("models/en-fr/tokenizer.json");
+    let mut traduko = command(target_dir().join("release/traduko"));
+    traduko.args(["untrained", SIZED, "--set", "model.d_embedding=448", "--tokenizer"]).arg(tokenizer);
+    run(traduko.arg("--out").arg(untrained_folder()))
+}
+
+/// Lays out the bench page with some engines and one model.
+fn stage(folder: &Path, engines: &[&'static str], model: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("replacing {}", folder.display()))?;
+    }
+    let web = root().join("web");
+    for part in ["js", "traduko"] {
+        copy_folder(&web.join(part), &folder.join(part))?;
+    }
+    for file in ["bench.html", "style.css"] {
+        fs::copy(web.join(file), folder.join(file)).with_context(|| format!("copying web/{file}"))?;
+    }
+    lay_out_page(folder, engines, vec![Package::open(model)?])
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    let copying = || format!("copying {} to {}", from.display(), to.display());
+    fs::create_dir_all(to).with_context(copying)?;
+    for entry in fs::read_dir(from).with_context(copying)? {
+        let path = entry.with_context(copying)?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &target)?;
+        } else {
+            fs::copy(&path, &target).with_context(copying)?;
+        }
+    }
+    Ok(())
+}
+
+fn bergamot_figures(name: &'static str, json: &Value) -> Result<Figures> {
+    let speed = |what: &str| number(json, &["cpu", what, "wps_cpu_median"]);
+    Ok(Figures {
+        name,
+        one: speed("single")?,
+        batch: speed("all")?,
+        html: speed("html")?,
+        first_s: number(json, &["startup_to_first_ms"])? / 1e3,
+        heap_mb: number(json, &["mem_end"])? / 1e6,
+    })
+}
+
+fn traduko_figures(name: &'static str, json: &Value) -> Result<Figures> {
+    let speed = |what: &str| number(json, &[what, "wps_cpu_median"]);
+    Ok(Figures {
+        name,
+        one: speed("single")?,
+        batch: speed("all")?,
+        html: speed("html")?,
+        first_s: number(json, &["start_to_first_s"])?,
+        heap_mb: number(json, &["memory_bytes"])? / 1e6,
+    })
+}
+
+fn number(json: &Value, path: &[&str]) -> Result<f64> {
+    let found = path.iter().fold(json, |json, key| &json[key]);
+    found.as_f64().with_context(|| format!("the page's figures have no number at {}", path.join(".")))
+}
+
+fn folder_gzip_bytes(folder: &Path) -> Result<u64> {
+    let reading = || format!("reading {}", folder.display());
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        if path.extension().is_some_and(|extension| extension != "md") {
+            bytes += gzip_bytes(&path)?;
+        }
+    }
+    Ok(bytes)
+}
