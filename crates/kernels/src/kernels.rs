@@ -3,8 +3,9 @@
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 
 use crate::{
-    AdamStep, CellKind, CrossEntropy, Int8Matrix, Memory, Normalized, PackedSequence, SequenceGradients, SequenceInput,
-    SequenceTape, adam, additive, attention, cells, dropout, int8, layer_norm, loss, packed_sequence, sequence, top_k,
+    AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Memory, Normalized, PackedSequence,
+    SequenceGradients, SequenceInput, SequenceTape, adam, additive, attention, beam, cells, dropout, int8, layer_norm,
+    loss, packed_sequence, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
@@ -53,6 +54,22 @@ pub trait Kernels: Backend {
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         Self::most_probable(Self::int8_linear(x, weight, None), bias, k)
+    }
+
+    /// Extends every hypothesis of a beam search by its `best` log-probabilities of next `tokens`, both `[rows, width]`, and
+    /// keeps as many of each sentence as there were.
+    fn extend_beam(
+        best: Tensor<Self, 2>,
+        tokens: Tensor<Self, 2, Int>,
+        before: Beam<Self>,
+        rules: BeamRules,
+    ) -> Extended<Self> {
+        beam::extend(best, tokens, before, rules)
+    }
+
+    /// Rows of `x` `[rows, d]` by their numbers `[n]`, `[n, d]`.
+    fn select_rows(x: Tensor<Self, 2>, rows: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        x.select(0, rows)
     }
 
     /// The hyperbolic tangent of each value.

@@ -12,6 +12,7 @@ mod attention;
 #[cfg(feature = "autodiff")]
 mod autodiff;
 mod backends;
+mod beam;
 mod cells;
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -32,6 +33,7 @@ mod top_k;
 
 pub use adam::AdamStep;
 pub use attention::Memory;
+pub use beam::{Beam, BeamRules, DEAD, Extended};
 pub use cells::CellKind;
 pub use int8::Int8Matrix;
 pub use kernels::Kernels;

@@ -42,7 +42,7 @@ pub struct Keys<B: Backend> {
     n_heads: usize,
 }
 
-impl<B: Backend> Keys<B> {
+impl<B: Kernels> Keys<B> {
     /// Sentences.
     pub fn batch(&self) -> usize {
         self.keys.dims()[0] / self.n_heads
@@ -55,7 +55,10 @@ impl<B: Backend> Keys<B> {
         let rows: Vec<i32> = rows.map(|row| row as i32).collect();
         let len = rows.len();
         let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [len]), &device);
-        let select = |x: Tensor<B, 3>| x.select(0, rows.clone());
+        let select = |x: Tensor<B, 3>| {
+            let [n, a, b] = x.dims();
+            B::select_rows(x.reshape([n, a * b]), rows.clone()).reshape([len, a, b])
+        };
         Self { keys: select(self.keys), values: select(self.values), penalty: select(self.penalty), ..self }
     }
 }

@@ -47,7 +47,7 @@ pub struct Decoder<B: Backend> {
 }
 
 /// `[rows, d]` to `[batch, rows / batch, d]`.
-fn by_sentence<B: Backend>(x: Tensor<B, 2>, keys: &Keys<B>) -> Tensor<B, 3> {
+fn by_sentence<B: Kernels>(x: Tensor<B, 2>, keys: &Keys<B>) -> Tensor<B, 3> {
     let [rows, d] = x.dims();
     x.reshape([keys.batch(), rows / keys.batch(), d])
 }

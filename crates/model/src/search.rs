@@ -6,12 +6,9 @@
 //! which sentences are done, and where the backend gains by it those leave the batch.
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
-use traduko_kernels::Kernels;
+use traduko_kernels::{Beam, BeamRules, DEAD, Extended, Kernels};
 
-use crate::{BOS, EOS, PAD, UNK, attention::Keys, decoder::DecoderState, seq2seq::Seq2Seq};
-
-/// Score of what must not be chosen; far below any real score, far above the floats' end.
-const DEAD: f32 = -1e9;
+use crate::{BOS, EOS, PAD, UNK, seq2seq::Seq2Seq};
 
 /// Steps between two looks at which sentences are done.
 const STEPS_PER_READ: usize = 4;
@@ -58,35 +55,6 @@ pub struct Hypothesis {
     pub score: f32,
     /// Attention weights `[target][source]`, the end marks of both included; empty unless asked for.
     pub attention: Vec<Vec<f32>>,
-}
-
-/// What the beam holds between two steps; rows are `batch * beam`.
-struct Beam<B: Backend> {
-    state: DecoderState<B>,
-    /// Last tokens, `[rows]`.
-    tokens: Tensor<B, 1, Int>,
-    /// Log-probabilities, `[rows, 1]`.
-    scores: Tensor<B, 2>,
-    /// 1 where finished, `[rows, 1]`.
-    finished: Tensor<B, 2>,
-    /// Tokens so far, end mark included, `[rows, 1]`.
-    lengths: Tensor<B, 2>,
-    /// Where a sentence has a limit of its own, how many tokens it may have, `[rows, 1]`.
-    limits: Option<Tensor<B, 2>>,
-}
-
-impl<B: Backend> Beam<B> {
-    fn select(self, rows: &Tensor<B, 1, Int>) -> Self {
-        let select = |x: Tensor<B, 2>| x.select(0, rows.clone());
-        Self {
-            state: self.state.map(select),
-            tokens: self.tokens.select(0, rows.clone()),
-            scores: select(self.scores),
-            finished: select(self.finished),
-            lengths: select(self.lengths),
-            limits: self.limits.map(select),
-        }
-    }
 }
 
 /// What must be kept of every step to read hypotheses off at the end.
@@ -148,15 +116,13 @@ pub async fn beam_search<B: Kernels>(
     let repeat = ints::<B>((0..rows).map(|row| row / beam), device);
     // Only one hypothesis of each sentence lives at first: all others would be its doubles.
     let alone = (0..rows).map(|row| if row % beam == 0 { 0.0 } else { DEAD }).collect();
-    let limit = |row: usize, factor: f32| (sources[row / beam].len() as f32 * factor).ceil();
-    let limits = options.max_length_factor.map(|factor| (0..rows).map(|row| limit(row, factor)).collect());
+    let mut state = start.map(|x| B::select_rows(x, repeat.clone()));
     let mut live = Beam {
-        state: start.map(|x| x.select(0, repeat.clone())),
         tokens: ints::<B>(vec![BOS as usize; rows], device),
         scores: floats(alone, [rows, 1], device),
         finished: Tensor::zeros([rows, 1], device),
         lengths: Tensor::zeros([rows, 1], device),
-        limits: limits.map(|limits| floats(limits, [rows, 1], device)),
+        limits: floats((0..rows).map(|row| limit(&sources[row / beam], options)).collect(), [rows, 1], device),
     };
     let bias: Vec<f32> =
         (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
@@ -169,14 +135,26 @@ pub async fn beam_search<B: Kernels>(
     let mut steps = Vec::new();
     let longest = options.max_length.max(1);
     for t in 1..=longest {
-        let (next, step) = advance(model, &keys, live, &bias, options);
-        live = next;
-        steps.push(step);
+        let embedded = model.embedding.target(live.tokens.clone().reshape([1, -1])).squeeze_dim(0);
+        let (output, attention, next) = model.decoder.step(embedded, state, &keys);
+        // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
+        let width = beam.min(model.n_vocab);
+        let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
+        let rules = BeamRules {
+            batch: sentences.len(),
+            length_penalty: options.length_penalty,
+            n_best: if options.is_exhaustive { beam } else { n_best },
+            end: EOS,
+            padding: PAD,
+        };
+        let Extended { beam: extended, parents, from } = B::extend_beam(best, tokens, live, rules);
+        live = extended;
+        // With one hypothesis a sentence every row goes on from itself.
+        state = if beam == 1 { next } else { next.map(|x| B::select_rows(x, from.clone())) };
+        let tokens = live.tokens.clone().reshape([sentences.len(), beam]);
+        steps.push(Step { tokens, parents, attention: options.with_attention.then_some(attention) });
         for (place, &sentence) in sentences.iter().enumerate() {
             tracks[sentence].places.push(place);
-        }
-        if !options.is_exhaustive {
-            live.finished = finish_done(live.finished, sentences.len(), beam, n_best);
         }
         if t % STEPS_PER_READ != 0 && t != longest {
             continue;
@@ -197,75 +175,18 @@ pub async fn beam_search<B: Kernels>(
             break;
         }
         keys = keys.select(&staying);
-        live = live.select(&ints(staying.iter().flat_map(|&place| place * beam..(place + 1) * beam), device));
+        let rows = ints::<B>(staying.iter().flat_map(|&place| place * beam..(place + 1) * beam), device);
+        state = state.map(|x| B::select_rows(x, rows.clone()));
+        live = live.select(&rows);
         sentences = staying.into_iter().map(|place| sentences[place]).collect();
     }
     collect(steps, tracks, beam, n_best, sources).await
 }
 
-/// Once its `n_best` best are finished a sentence is done, and so is all that is left in its beam.
-fn finish_done<B: Backend>(finished: Tensor<B, 2>, batch: usize, beam: usize, n_best: usize) -> Tensor<B, 2> {
-    if beam == 1 {
-        return finished;
-    }
-    let finished: Tensor<B, 2> = finished.reshape([batch, beam]);
-    let done = finished.clone().narrow(1, 0, n_best).min_dim(1); // [batch, 1]
-    finished.max_pair(done.expand([batch, beam])).reshape([batch * beam, 1])
-}
-
-fn advance<B: Kernels>(
-    model: &Seq2Seq<B>,
-    keys: &Keys<B>,
-    live: Beam<B>,
-    bias: &Tensor<B, 1>,
-    options: &SearchOptions,
-) -> (Beam<B>, Step<B>) {
-    let rows = live.scores.dims()[0];
-    let batch = keys.batch();
-    let beam = rows / batch;
-    let device = live.scores.device();
-    let embedded = model.embedding.target(live.tokens.reshape([1, rows])).squeeze_dim(0);
-    let (output, attention, state) = model.decoder.step(embedded, live.state, keys);
-    // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
-    let width = beam.min(model.n_vocab);
-    let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
-    // A finished hypothesis has one extension: itself.
-    let itself = floats::<B, 2>((0..width).map(|i| if i == 0 { 0.0 } else { DEAD }).collect(), [1, width], &device);
-    let open = -live.finished.clone() + 1.0; // [rows, 1]
-    let scores = live.scores + open.clone() * best + live.finished.clone() * itself; // [rows, width]
-    let lengths = live.lengths + open.clone(); // [rows, 1]
-    let tokens = tokens * open.int() + live.finished.clone().int() * PAD as i32; // [rows, width]
-    if width == 1 {
-        let last: Tensor<B, 1, Int> = tokens.clone().reshape([rows]);
-        let finished = live.finished.max_pair(ended(&last, &lengths, live.limits.as_ref()));
-        let next = Beam { state, tokens: last, scores, finished, lengths, limits: live.limits };
-        let parents = Tensor::zeros([batch, 1], &device);
-        return (next, Step { tokens, parents, attention: options.with_attention.then_some(attention) });
-    }
-
-    let normalised = scores.clone() / lengths.clone().powf_scalar(options.length_penalty);
-    let (_, chosen) = B::top_k(normalised.reshape([batch, beam * width]), beam); // [batch, beam]
-    let tokens = tokens.reshape([batch, beam * width]).gather(1, chosen.clone()); // [batch, beam]
-    let scores = scores.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows, 1]);
-    let parents = chosen.div_scalar(width as i32); // [batch, beam]
-    let offsets = ints::<B>((0..batch).map(|b| b * beam), &device).unsqueeze_dim::<2>(1);
-    let from: Tensor<B, 1, Int> = (parents.clone() + offsets).reshape([rows]);
-    let last: Tensor<B, 1, Int> = tokens.clone().reshape([rows]);
-    let lengths = lengths.select(0, from.clone());
-    let finished = live.finished.select(0, from.clone());
-    let finished = finished.max_pair(ended(&last, &lengths, live.limits.as_ref()));
-    let state = state.map(|x| x.select(0, from.clone()));
-    let next = Beam { state, tokens: last, scores, finished, lengths, limits: live.limits };
-    (next, Step { tokens, parents, attention: options.with_attention.then_some(attention) })
-}
-
-/// 1 where the last token is the end mark or the limit is reached, `[rows, 1]`.
-fn ended<B: Backend>(last: &Tensor<B, 1, Int>, lengths: &Tensor<B, 2>, limits: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
-    let ended = last.clone().equal_elem(EOS as i32).float().unsqueeze_dim::<2>(1);
-    match limits {
-        Some(limits) => ended.max_pair(lengths.clone().greater_equal(limits.clone()).float()),
-        None => ended,
-    }
+/// Most target tokens of a sentence, its end mark included.
+fn limit(source: &[u32], options: &SearchOptions) -> f32 {
+    let most = options.max_length.max(1) as f32;
+    options.max_length_factor.map_or(most, |factor| most.min((source.len() as f32 * factor).ceil()))
 }
 
 /// Follows the back-pointers of the best hypotheses of each sentence.

@@ -9,11 +9,11 @@ use burn::{
 };
 
 use super::{
-    adam, additive, attention, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, sequence, top_k,
+    adam, additive, attention, beam, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, sequence, top_k,
 };
 use crate::{
-    AdamStep, CellKind, CrossEntropy, Int8Matrix, Kernels, Memory, Normalized, PackedSequence, SequenceGradients,
-    SequenceInput, SequenceTape,
+    AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Kernels, Memory, Normalized,
+    PackedSequence, SequenceGradients, SequenceInput, SequenceTape,
 };
 
 fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
@@ -37,6 +37,10 @@ fn take<const D: usize>(x: Tensor<Flex, D>) -> Vec<f32> {
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<Flex, D> {
     Tensor::from_primitive(TensorPrimitive::Float(FlexTensor::from_data(TensorData::new(values, Shape::from(shape)))))
+}
+
+fn int_tensor<const D: usize>(values: Vec<i32>, shape: [usize; D]) -> Tensor<Flex, D, Int> {
+    Tensor::from_data(TensorData::new(values, shape), &FlexDevice)
 }
 
 fn shape(input: &SequenceInput<Flex>) -> sequence::Shape {
@@ -121,8 +125,7 @@ impl Kernels for Flex {
     fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let [rows, cols] = x.dims();
         let (values, indices) = top_k::top_k(view(&floats(x)), cols, k);
-        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
-        (tensor(values, [rows, k]), indices)
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 
     fn most_probable(
@@ -132,8 +135,7 @@ impl Kernels for Flex {
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let rows = logits.dims()[0];
         let (values, indices) = top_k::most_probable(view(&floats(logits)), view(&floats(bias)), k);
-        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
-        (tensor(values, [rows, k]), indices)
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 
     fn most_probable_product(
@@ -146,8 +148,38 @@ impl Kernels for Flex {
         let (x, bias) = (floats(x), floats(bias));
         let (values, indices) =
             with_int8(weight, |weight| top_k::most_probable_product(view(&x), weight, view(&bias), k));
-        let indices = Tensor::from_data(TensorData::new(indices, [rows, k]), &FlexDevice);
-        (tensor(values, [rows, k]), indices)
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
+    }
+
+    fn extend_beam(
+        best: Tensor<Self, 2>,
+        tokens: Tensor<Self, 2, Int>,
+        before: Beam<Self>,
+        rules: BeamRules,
+    ) -> Extended<Self> {
+        let rows = best.dims()[0];
+        let limits = before.limits.clone();
+        let [scores, finished, lengths, best] = [before.scores, before.finished, before.lengths, best].map(floats);
+        let limited = floats(before.limits);
+        let before = beam::Before {
+            scores: view(&scores),
+            finished: view(&finished),
+            lengths: view(&lengths),
+            limits: view(&limited),
+        };
+        let after = beam::extend(view(&best), &ints(tokens), &before, rules);
+        let column = |values| tensor(values, [rows, 1]);
+        Extended {
+            beam: Beam {
+                tokens: int_tensor(after.tokens, [rows]),
+                scores: column(after.scores),
+                finished: column(after.finished),
+                lengths: column(after.lengths),
+                limits,
+            },
+            parents: int_tensor(after.parents, [rules.batch, rows / rules.batch]),
+            from: int_tensor(after.from, [rows]),
+        }
     }
 
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {

@@ -11,6 +11,8 @@ mod additive;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod attention;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod beam;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cells;
 #[cfg(feature = "flex")]
 mod cells_backward;

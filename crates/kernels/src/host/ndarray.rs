@@ -8,8 +8,8 @@ use burn::{
     tensor::{Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{attention, cells, int8, packed_sequence, top_k};
-use crate::{CellKind, Int8Matrix, Kernels, Memory, PackedSequence};
+use super::{attention, beam, cells, int8, packed_sequence, top_k};
+use crate::{Beam, BeamRules, CellKind, Extended, Int8Matrix, Kernels, Memory, PackedSequence};
 
 /// Calls `f` with the values of a float tensor, copied only where they do not lie in order.
 fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -> R {
@@ -48,6 +48,23 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<NdArray
     Tensor::from_primitive(TensorPrimitive::Float(NdArrayTensor::from_data(data)))
 }
 
+/// Integers of 32 bits, as these kernels make them: the backend's own are twice as wide.
+fn int_tensor<const D: usize>(values: Vec<i32>, shape: [usize; D]) -> Tensor<NdArray, D, Int> {
+    Tensor::from_primitive(NdArrayTensor::from_data(TensorData::new(values, Shape::from(shape))))
+}
+
+/// Calls `f` with the values of an integer tensor, converted where they are none of ours.
+fn with_ints<R, const D: usize>(x: Tensor<NdArray, D, Int>, f: impl FnOnce(&[i32]) -> R) -> R {
+    let x = x.into_primitive();
+    if let NdArrayTensor::I32(storage) = &x
+        && let Some(values) = storage.view().as_slice()
+    {
+        return f(values);
+    }
+    let data = Tensor::<NdArray, D, Int>::from_primitive(x).into_data();
+    f(&data.iter::<i32>().collect::<Vec<i32>>())
+}
+
 impl Kernels for NdArray {
     const SHRINKS_BATCHES: bool = true;
 
@@ -83,16 +100,16 @@ impl Kernels for NdArray {
     }
 
     fn int8_rows(weight: &Int8Matrix<Self>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
-        let ids: Vec<i64> = ids.into_data().convert::<i64>().into_vec().expect("converted the line before");
-        let out = with_int8(weight, |matrix| int8::rows(matrix, ids.iter().map(|&id| id as usize)));
-        tensor(out, [ids.len(), weight.cols])
+        let n_ids = ids.dims()[0];
+        let out =
+            with_ints(ids, |ids| with_int8(weight, |matrix| int8::rows(matrix, ids.iter().map(|&id| id as usize))));
+        tensor(out, [n_ids, weight.cols])
     }
 
     fn top_k(x: Tensor<Self, 2>, k: usize) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let [rows, cols] = x.dims();
-        let device = x.device();
         let (values, indices) = with(x, |x| top_k::top_k(x, cols, k));
-        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 
     fn most_probable(
@@ -101,9 +118,8 @@ impl Kernels for NdArray {
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let rows = logits.dims()[0];
-        let device = logits.device();
         let (values, indices) = with(logits, |logits| with(bias, |bias| top_k::most_probable(logits, bias, k)));
-        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 
     fn most_probable_product(
@@ -113,11 +129,52 @@ impl Kernels for NdArray {
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let rows = x.dims()[0];
-        let device = x.device();
         let (values, indices) = with(x, |x| {
             with(bias, |bias| with_int8(weight, |weight| top_k::most_probable_product(x, weight, bias, k)))
         });
-        (tensor(values, [rows, k]), Tensor::from_data(TensorData::new(indices, [rows, k]), &device))
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
+    }
+
+    fn extend_beam(
+        best: Tensor<Self, 2>,
+        tokens: Tensor<Self, 2, Int>,
+        before: Beam<Self>,
+        rules: BeamRules,
+    ) -> Extended<Self> {
+        let rows = best.dims()[0];
+        let limits = before.limits.clone();
+        let extend = |best: &[f32], tokens: &[i32], [scores, finished, lengths, limits]: [&[f32]; 4]| {
+            beam::extend(best, tokens, &beam::Before { scores, finished, lengths, limits }, rules)
+        };
+        let after = with(before.scores, |scores| {
+            with(before.finished, |finished| {
+                with(before.lengths, |lengths| {
+                    with(before.limits, |limits| {
+                        with(best, |best| {
+                            with_ints(tokens, |tokens| extend(best, tokens, [scores, finished, lengths, limits]))
+                        })
+                    })
+                })
+            })
+        });
+        let column = |values| tensor(values, [rows, 1]);
+        Extended {
+            beam: Beam {
+                tokens: int_tensor(after.tokens, [rows]),
+                scores: column(after.scores),
+                finished: column(after.finished),
+                lengths: column(after.lengths),
+                limits,
+            },
+            parents: int_tensor(after.parents, [rules.batch, rows / rules.batch]),
+            from: int_tensor(after.from, [rows]),
+        }
+    }
+
+    fn select_rows(x: Tensor<Self, 2>, rows: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        let ([n, d], [n_rows]) = (x.dims(), rows.dims());
+        let out = with(x, |x| with_ints(rows, |rows| beam::select_rows(x, n, d, rows)));
+        tensor(out, [n_rows, d])
     }
 
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {

@@ -1,0 +1,93 @@
+//! One step of a beam search over slices.
+
+use crate::{BeamRules, beam::DEAD};
+
+/// [`crate::Beam`] as slices.
+pub struct Before<'a> {
+    pub scores: &'a [f32],
+    pub finished: &'a [f32],
+    pub lengths: &'a [f32],
+    pub limits: &'a [f32],
+}
+
+/// [`crate::Extended`] as vectors.
+#[derive(Default)]
+pub struct After {
+    pub tokens: Vec<i32>,
+    pub scores: Vec<f32>,
+    pub finished: Vec<f32>,
+    pub lengths: Vec<f32>,
+    pub parents: Vec<i32>,
+    pub from: Vec<i32>,
+}
+
+/// Extends every hypothesis by the `best` of its `tokens`, both `[rows, width]`, and keeps as many as there were.
+pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -> After {
+    let rows = before.scores.len();
+    let (beam, width) = (rows / rules.batch, best.len() / rows.max(1));
+    let mut after = After::default();
+    // The score and the length-normalised score of each extension of a sentence, and those that are kept, by number.
+    let (mut scores, mut normalised, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    for sentence in 0..rules.batch {
+        scores.clear();
+        normalised.clear();
+        for row in sentence * beam..(sentence + 1) * beam {
+            let is_open = before.finished[row] == 0.0;
+            let power = length(before, row).powf(rules.length_penalty);
+            for (place, best) in best[row * width..(row + 1) * width].iter().enumerate() {
+                // A finished hypothesis has one extension: itself.
+                let more = match (is_open, place) {
+                    (true, _) => *best,
+                    (false, 0) => 0.0,
+                    (false, _) => DEAD,
+                };
+                scores.push(before.scores[row] + more);
+                normalised.push((before.scores[row] + more) / power);
+            }
+        }
+        kept.clear();
+        for (extension, score) in normalised.iter().enumerate() {
+            let place = kept.partition_point(|&other: &usize| normalised[other] >= *score);
+            if place < beam {
+                kept.truncate(beam - 1);
+                kept.insert(place, extension);
+            }
+        }
+        let first = after.tokens.len();
+        for &extension in &kept {
+            let parent = extension / width;
+            let row = sentence * beam + parent;
+            let is_open = before.finished[row] == 0.0;
+            let token = if is_open { tokens[row * width + extension % width] } else { rules.padding as i32 };
+            let is_long = length(before, row) >= before.limits[row];
+            after.tokens.push(token);
+            after.scores.push(scores[extension]);
+            after.lengths.push(length(before, row));
+            after.finished.push(f32::from(u8::from(!is_open || token == rules.end as i32 || is_long)));
+            after.parents.push(parent as i32);
+            after.from.push(row as i32);
+        }
+        let finished = &mut after.finished[first..];
+        if finished[..rules.n_best].iter().all(|&finished| finished > 0.0) {
+            finished.fill(1.0);
+        }
+    }
+    after
+}
+
+/// Tokens of what continues a row.
+fn length(before: &Before, row: usize) -> f32 {
+    before.lengths[row] + 1.0 - before.finished[row]
+}
+
+/// Rows `rows` of `x` `[n, d]`.
+#[cfg(feature = "ndarray")]
+pub fn select_rows(x: &[f32], n: usize, d: usize, rows: &[i32]) -> Vec<f32> {
+    let mut selected = Vec::with_capacity(rows.len() * d);
+    for &row in rows {
+        let row = row as usize;
+        assert!(row < n, "row {row} of {n}");
+        selected.extend_from_slice(&x[row * d..(row + 1) * d]);
+    }
+    selected
+}
