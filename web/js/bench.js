@@ -38,6 +38,7 @@ async function bench() {
   }
   const options = chosenOptions();
   const reps = Number(parameters.get("reps") ?? 3);
+  const only = parameters.get("only");
 
   const started = performance.now();
   const port = new WorkerPort();
@@ -49,8 +50,9 @@ async function bench() {
   const startToFirst = (performance.now() - started) / 1000;
   const memoryFirst = await port.call({ type: "memory" });
 
-  /** @param {() => Promise<unknown>} run @returns {Promise<Timing>} */
-  const time = async (run) => {
+  /** @param {string} name @param {() => Promise<unknown>} run @returns {Promise<Timing | undefined>} */
+  const time = async (name, run) => {
+    if (only !== null && only !== name) return undefined;
     const [wall, cpu] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
     for (let rep = 0; rep < reps; rep++) {
       const [cpuBefore, before] = [await driver("cpuSeconds"), performance.now()];
@@ -62,11 +64,11 @@ async function bench() {
   };
   await translate(lines.slice(0, 50));
   const html = lines.map(withElements).join("\n");
-  const all = await time(() => translate(lines));
-  const single = await time(async () => {
+  const all = await time("all", () => translate(lines));
+  const single = await time("single", async () => {
     for (const line of lines) await translate([line]);
   });
-  const marked = await time(() => rewriteHTML(html, source, translate));
+  const marked = await time("html", () => rewriteHTML(html, source, translate));
   const memory = await port.call({ type: "memory" });
   port.close();
   return {

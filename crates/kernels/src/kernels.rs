@@ -72,6 +72,11 @@ pub trait Kernels: Backend {
         x.select(0, rows)
     }
 
+    /// `left` `[rows, a]` and `right` `[rows, b]` side by side, `[rows, a + b]`.
+    fn join_columns(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        Tensor::cat(vec![left, right], 1)
+    }
+
     /// The hyperbolic tangent of each value.
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         x.tanh()

@@ -127,7 +127,7 @@ impl<B: Kernels> Decoder<B> {
     fn join(&self, top: Tensor<B, 3>, found: Option<Found<B>>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys));
         let [batch, n, _] = top.dims();
-        let joined = B::tanh(self.combine.forward(by_row(Tensor::cat(vec![top, context], 2))));
+        let joined = B::tanh(self.combine.forward(B::join_columns(by_row(top), by_row(context))));
         let d = joined.dims()[1];
         (joined.reshape([batch, n, d]), weights)
     }
@@ -162,7 +162,7 @@ impl<B: Kernels> Decoder<B> {
                 found = Some(self.attention.forward(by_sentence(x.clone(), keys), keys));
             }
             let input = match &found {
-                Some((context, _)) => Tensor::cat(vec![x.clone(), by_row(context.clone())], 1),
+                Some((context, _)) => B::join_columns(x.clone(), by_row(context.clone())),
                 None => x.clone(),
             };
             let input = if index > 0 { drop(input, layers) } else { input };

@@ -82,7 +82,9 @@ impl<B: Kernels> Encoder<B> {
                 Some(layer) => {
                     let backward = run(layer, true);
                     last.push(backward.clone().narrow(0, 0, 1));
-                    Tensor::cat(vec![forward, backward], 2)
+                    let d = forward.dims()[2];
+                    let [forward, backward] = [forward, backward].map(|x| x.reshape([time * batch, d]));
+                    B::join_columns(forward, backward).reshape([time, batch, 2 * d])
                 }
                 None => forward,
             };

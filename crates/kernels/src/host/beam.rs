@@ -79,15 +79,3 @@ pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -
 fn length(before: &Before, row: usize) -> f32 {
     before.lengths[row] + 1.0 - before.finished[row]
 }
-
-/// Rows `rows` of `x` `[n, d]`.
-#[cfg(feature = "ndarray")]
-pub fn select_rows(x: &[f32], n: usize, d: usize, rows: &[i32]) -> Vec<f32> {
-    let mut selected = Vec::with_capacity(rows.len() * d);
-    for &row in rows {
-        let row = row as usize;
-        assert!(row < n, "row {row} of {n}");
-        selected.extend_from_slice(&x[row * d..(row + 1) * d]);
-    }
-    selected
-}

@@ -36,6 +36,8 @@ mod ndarray;
 mod packed;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod packed_sequence;
+#[cfg(feature = "ndarray")]
+mod rows;
 #[cfg(feature = "flex")]
 mod sequence;
 #[cfg(any(feature = "flex", feature = "ndarray"))]

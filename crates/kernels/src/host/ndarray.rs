@@ -8,7 +8,7 @@ use burn::{
     tensor::{Int, Shape, Tensor, TensorData, TensorPrimitive},
 };
 
-use super::{attention, beam, cells, int8, packed_sequence, top_k};
+use super::{attention, beam, cells, int8, packed_sequence, rows, top_k};
 use crate::{Beam, BeamRules, CellKind, Extended, Int8Matrix, Kernels, Memory, PackedSequence};
 
 /// Calls `f` with the values of a float tensor, copied only where they do not lie in order.
@@ -19,7 +19,16 @@ fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -
     let view = storage.view();
     match view.as_slice() {
         Some(values) => f(values),
-        None => f(&view.iter().copied().collect::<Vec<f32>>()),
+        None => {
+            let mut values = Vec::with_capacity(view.len());
+            for row in view.rows() {
+                match row.as_slice() {
+                    Some(row) => values.extend_from_slice(row),
+                    None => values.extend(row.iter()),
+                }
+            }
+            f(&values)
+        }
     }
 }
 
@@ -173,8 +182,13 @@ impl Kernels for NdArray {
 
     fn select_rows(x: Tensor<Self, 2>, rows: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
         let ([n, d], [n_rows]) = (x.dims(), rows.dims());
-        let out = with(x, |x| with_ints(rows, |rows| beam::select_rows(x, n, d, rows)));
+        let out = with(x, |x| with_ints(rows, |numbers| rows::select_rows(x, n, d, numbers)));
         tensor(out, [n_rows, d])
+    }
+
+    fn join_columns(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let [[rows, a], [_, b]] = [left.dims(), right.dims()];
+        tensor(with(left, |left| with(right, |right| rows::join_columns(left, a, right, b))), [rows, a + b])
     }
 
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {

@@ -45,8 +45,9 @@ pub fn pack(values: &[i8], rows: usize, cols: usize) -> (Vec<i8>, [usize; 2]) {
     let mut packed = vec![0; packed_len(rows, cols)];
     for (row, values) in values.chunks_exact(cols.max(1)).enumerate() {
         let group = &mut packed[row / GROUP * GROUP * padded(cols)..];
-        for (col, &value) in values.iter().enumerate() {
-            group[place(row, col)] = value;
+        for (part, values) in values.chunks(DEPTH).enumerate() {
+            let start = place(row, part * DEPTH);
+            group[start..start + values.len()].copy_from_slice(values);
         }
     }
     (packed, [rows.next_multiple_of(GROUP), padded(cols)])
@@ -156,7 +157,10 @@ pub fn rows(weight: Matrix, ids: impl ExactSizeIterator<Item = usize>) -> Vec<f3
     for id in ids {
         let group = &weight.values[id / GROUP * GROUP * padded(weight.cols)..];
         let scale = weight.scales[id];
-        rows.extend((0..weight.cols).map(|col| f32::from(group[place(id, col)]) * scale));
+        for col in (0..weight.cols).step_by(DEPTH) {
+            let values = &group[place(id, col)..][..DEPTH.min(weight.cols - col)];
+            rows.extend(values.iter().map(|&value| f32::from(value) * scale));
+        }
     }
     rows
 }
