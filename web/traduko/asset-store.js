@@ -18,6 +18,8 @@ const CACHE_NAME = `traduko-files ${BASE.pathname}`;
 
 /** Whether this page can keep what it downloads. */
 export const canKeep = "caches" in globalThis;
+/** Whether files are compared with their hashes here: only a secure context can. Elsewhere the engine does it. */
+export const canHash = Boolean(globalThis.crypto?.subtle);
 
 /**
  * Reads all files of `assets`.
@@ -195,15 +197,14 @@ async function unzipped(body, onBytes) {
 }
 
 /**
- * What is wrong with a file, in words, or null. Where the page has no `crypto.subtle` (no secure context)
- * only the size is looked at here: the engine checks the hash again when it reads the package.
+ * What is wrong with a file, in words, or null.
  *
  * @param {Uint8Array} bytes
  * @param {FileEntry} entry
  */
 async function findFault(bytes, entry) {
   if (bytes.length !== entry.bytes) return `${bytes.length} bytes, expected ${entry.bytes}`;
-  if (!globalThis.crypto?.subtle) return null;
+  if (!canHash) return null;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", /** @type {BufferSource} */ (bytes)));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex === entry.sha256 ? null : `SHA-256 is ${hex}, expected ${entry.sha256}`;

@@ -6,7 +6,7 @@
  * The protocol is described in README.md and typed in js/protocol.js.
  */
 
-import { dropOldFiles, readAssets } from "./asset-store.js";
+import { canHash, dropOldFiles, readAssets } from "./asset-store.js";
 import { BASE, findModel, findProgram } from "./catalog.js";
 import { findAdapterFault, watchDevices } from "./webgpu-probe.js";
 
@@ -122,7 +122,7 @@ async function load(request, id) {
   glue.set_panic_handler(die);
   await glue.self_test();
   await settleDevices();
-  engine = await glue.Engine.load(modelFiles);
+  engine = await glue.Engine.load(modelFiles, canHash);
   void dropOldFiles();
   return { engine: request.engine, module };
 }

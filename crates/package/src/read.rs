@@ -51,7 +51,19 @@ impl Package {
     ///
     /// In order: names and sizes, the manifest's version and fields, sizes and digests of the files, the
     /// configuration, the header and the values of the weights. The model card may be missing and is not read.
-    pub fn from_files(mut files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
+    pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
+        Self::read(files, Manifest::check_file)
+    }
+
+    /// As [`Self::from_files`] for who has compared all files with their hashes already, the manifest among them.
+    pub fn from_checked_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
+        Self::read(files, |_, _, _| Ok(()))
+    }
+
+    fn read(
+        mut files: BTreeMap<String, Vec<u8>>,
+        check: impl Fn(&Manifest, &str, &[u8]) -> Result<(), PackageError>,
+    ) -> Result<Self, PackageError> {
         for (name, bytes) in &files {
             check_size(name, bytes.len() as u64)?;
         }
@@ -60,7 +72,7 @@ impl Package {
         let manifest = Manifest::from_json(&take(MANIFEST_FILE)?)?;
         let [config_json, tokenizer_json, weights] = HASHED_FILES.map(|name| {
             let bytes = take(name)?;
-            manifest.check_file(name, &bytes)?;
+            check(&manifest, name, &bytes)?;
             Ok::<_, PackageError>(bytes)
         });
         let config: ModelConfig = serde_json::from_slice(&config_json?)

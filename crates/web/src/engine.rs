@@ -29,11 +29,13 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Loads a package from a `Map` of file names to `Uint8Array`. The map is emptied: the bytes are then here.
+    /// Loads a package from a `Map` of file names to `Uint8Array`. The map is emptied: the bytes are then here. `is_checked`
+    /// says that every file was compared with its hash already, the manifest with one that came by another way.
     ///
     /// Rejects with the package's own fault (a wrong hash, an unknown version, a shape that does not fit, ...).
-    pub async fn load(files: Map) -> Result<Engine, JsError> {
-        let package = Package::from_files(take_files(&files)?)?;
+    pub async fn load(files: Map, is_checked: bool) -> Result<Engine, JsError> {
+        let files = take_files(&files)?;
+        let package = if is_checked { Package::from_checked_files(files)? } else { Package::from_files(files)? };
         let device = backend::open().await;
         let translator = Translator::from_package(&package, &device)?;
         let Manifest { source_language, target_language, .. } = &package.manifest;

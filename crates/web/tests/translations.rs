@@ -62,7 +62,7 @@ fn files(model: &[(&str, &[u8])]) -> Map {
 }
 
 async fn load() -> Engine {
-    Engine::load(files(&MODEL)).await.map_err(JsValue::from).expect("the committed model loads")
+    Engine::load(files(&MODEL), false).await.map_err(JsValue::from).expect("the committed model loads")
 }
 
 fn sentences(count: usize) -> Vec<String> {
@@ -163,7 +163,7 @@ async fn names_what_is_wrong() {
     let cases =
         [(&MODEL[..3], "model.safetensors"), (&MODEL[1..], "manifest.json"), (&damaged[..], "model.safetensors")];
     for (model, named) in cases {
-        let error = Engine::load(files(model)).await.err().expect("a broken package is refused");
+        let error = Engine::load(files(model), false).await.err().expect("a broken package is refused");
         let message = message(error.into());
         assert!(message.contains(named), "{message}");
     }
