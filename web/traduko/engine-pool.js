@@ -75,7 +75,16 @@ export class EnginePool {
    */
   call(request, signal) {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, signal, resolve, reject });
+      const job = { request, signal, resolve, reject };
+      this.#queue.push(job);
+      // One that a worker has already is cancelled there.
+      const abandon = () => {
+        const at = this.#queue.indexOf(job);
+        if (at < 0) return;
+        this.#queue.splice(at, 1);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", abandon, { once: true });
       this.#serve();
     });
   }

@@ -35,6 +35,8 @@ pub use adam::AdamStep;
 pub use attention::Memory;
 pub use beam::{Beam, BeamRules, DEAD, Extended};
 pub use cells::CellKind;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub use host::use_portable_products;
 pub use int8::Int8Matrix;
 pub use kernels::Kernels;
 pub use layer_norm::Normalized;

@@ -27,7 +27,7 @@ const MODEL: [(&str, &[u8]); 4] = [
 ];
 
 /// Headless browsers run WebGPU in software, about a hundred times slower than the CPU engine.
-const SENTENCES_COMPARED: usize = if cfg!(feature = "webgpu") { 5 } else { 50 };
+const SENTENCES_COMPARED: usize = if cfg!(feature = "webgpu") { 5 } else { 500 };
 /// Two translations whose scores differ by less than this are a near tie.
 const NEAR_TIE: f32 = 1e-3;
 
@@ -130,6 +130,25 @@ async fn says_what_the_native_binary_says() {
             assert!(row.iter().all(|weight| *weight >= 0.0) && total > 0.0 && total < 1.001, "{row:?}");
         }
     }
+}
+
+/// The product of this build, of whichever instructions, against one byte after the other.
+#[cfg(feature = "cpu")]
+#[wasm_bindgen_test]
+async fn every_product_gives_the_same_tokens() {
+    let engine = load().await;
+    let sources = strings(&sentences(SENTENCES_COMPARED));
+    let mut found = Vec::new();
+    for is_portable in [false, true] {
+        traduko_kernels::use_portable_products(is_portable);
+        let said = engine.translate(sources.clone(), options(r#"{"beam": 2}"#), None).await.expect("translates");
+        let said: Vec<Translation> = serde_wasm_bindgen::from_value(said).expect("has the shape");
+        let sentences = said.into_iter().flat_map(|translation| translation.sentences);
+        found.push(sentences.map(|sentence| (sentence.target_pieces, sentence.score)).collect::<Vec<_>>());
+    }
+    traduko_kernels::use_portable_products(false);
+    assert_eq!(found[0].len(), SENTENCES_COMPARED);
+    assert_eq!(found[0], found[1]);
 }
 
 #[wasm_bindgen_test]

@@ -29,3 +29,14 @@ async fn a_page_that_lives_stays_translated() -> Result<()> {
 async fn the_interface_is_that_of_the_draft() -> Result<()> {
     run("demo/", include_str!("interface.js")).await
 }
+
+#[tokio::test]
+async fn workers_share_what_is_long() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("demo/")).await?;
+    let report = run_in_page(&mut browser, &site.url(""), include_str!("pool.js"), 3 * TRANSLATE).await?;
+    check_faults(&report)?;
+    // The death of a worker, which the script brings about, is told there.
+    browser.finish_where(|entry| entry.message.contains("out of memory")).await
+}

@@ -42,3 +42,6 @@ mod rows;
 mod sequence;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod top_k;
+
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub use int8::use_portable_products;

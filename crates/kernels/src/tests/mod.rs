@@ -3,6 +3,7 @@
 mod adam;
 mod additive;
 mod attention;
+mod beam;
 mod int8;
 mod loss;
 mod packed_sequence;

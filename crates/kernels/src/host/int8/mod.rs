@@ -18,7 +18,7 @@ mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use tile::Products;
+pub use tile::{Products, use_portable_products};
 
 /// Rows of weights that are packed together.
 const GROUP: usize = 16;

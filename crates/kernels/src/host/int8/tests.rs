@@ -1,3 +1,5 @@
+use proptest::{collection::vec, prelude::*};
+
 use super::*;
 
 /// Numbers in -128..=127 without a pattern.
@@ -60,4 +62,51 @@ fn the_range_includes_zero() {
     let x: Vec<f32> = (0..19).map(|i| f32::from(bytes(7, 19)[i])).collect();
     let wanted = (x.iter().copied().fold(0.0, f32::min), x.iter().copied().fold(0.0, f32::max));
     assert_eq!(range(&x), wanted);
+}
+
+/// Activations that are anything, the very small, the very large and none among them.
+fn activation() -> impl Strategy<Value = f32> {
+    prop_oneof![8 => -4.0f32..4.0, 1 => Just(0.0), 1 => -1e-30f32..1e-30, 1 => -1e30f32..1e30]
+}
+
+/// The same without a tile, in numbers that are wide enough for anything.
+fn plainly(x: &[f32], weight: &[i8], rows: usize, cols: usize) -> Vec<i64> {
+    let mut sums = Vec::new();
+    for x in x.chunks_exact(cols) {
+        let mut q = vec![0; cols];
+        quantize(x, &mut q);
+        for row in weight.chunks_exact(cols).take(rows) {
+            sums.push(row.iter().zip(&q).map(|(&w, &q)| i64::from(w) * i64::from(q)).sum());
+        }
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 200 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_shape_and_any_value(
+        (_, rows, cols, weight, x) in (0usize..7, 1usize..40, 1usize..90).prop_flat_map(|(batch, rows, cols)| (
+            Just(batch),
+            Just(rows),
+            Just(cols),
+            vec(-127i8..=127, rows * cols),
+            vec(activation(), batch * cols),
+        ))
+    ) {
+        let (values, _) = pack(&weight, rows, cols);
+        let (scales, row_sums) = (vec![1.0; rows], vec![0.0; rows]);
+        let matrix = Matrix { values: &values, scales: &scales, row_sums: &row_sums, cols };
+        let steps: Vec<f32> = Quantized::new(&x, cols).grids.iter().map(|grid| grid.0).collect();
+        let sums = plainly(&x, &weight, rows, cols).into_iter().enumerate();
+        let wanted: Vec<f32> = sums.map(|(at, sum)| sum as f32 * steps[at / rows]).collect();
+        for products in Products::available() {
+            prop_assert_eq!(&linear_by(products, &x, matrix, &[]), &wanted, "{:?}", products);
+        }
+        for id in [0, rows / 2, rows - 1] {
+            let row: Vec<f32> = weight[id * cols..(id + 1) * cols].iter().map(|&w| f32::from(w)).collect();
+            prop_assert_eq!(&super::rows(matrix, [id].into_iter()), &row);
+        }
+    }
 }

@@ -1,8 +1,18 @@
 //! Tiles of sums: a few rows of weights by a few rows of activations, so that what is loaded is used several times and
 //! enough sums run side by side to hide how long each addition takes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::lanes::{Lanes, Portable};
 use super::{COLUMNS, DEPTH, GROUP, Matrix, Quantized, packed_len, padded};
+
+static IS_PORTABLE: AtomicBool = AtomicBool::new(false);
+
+/// Has int8 products multiply one byte after the other from now on, in the whole process, or no longer: the reference that
+/// all others equal to the bit.
+pub fn use_portable_products(is_portable: bool) {
+    IS_PORTABLE.store(is_portable, Ordering::Relaxed);
+}
 
 /// Means to multiply bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +64,11 @@ impl Products {
         available
     }
 
-    /// The best that this machine has.
+    /// The best that this machine has, unless [`use_portable_products`] asks for the slowest.
     pub fn best() -> Self {
+        if IS_PORTABLE.load(Ordering::Relaxed) {
+            return Self::Portable;
+        }
         #[cfg(target_arch = "wasm32")]
         {
             Self::available().pop().unwrap_or(Self::Portable)
