@@ -105,7 +105,7 @@ impl<B: Kernels> Decoder<B> {
     pub fn start(&self, encoded: &Encoded<B>, d_embedding: usize) -> DecoderState<B> {
         let batch = encoded.summary.dims()[0];
         let device = encoded.summary.device();
-        let hidden = self.bridge.forward(encoded.summary.clone()).tanh();
+        let hidden = B::tanh(self.bridge.forward(encoded.summary.clone()));
         let d_decoder = hidden.dims()[1] / self.layers.len();
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let hidden = hidden.clone().narrow(1, index * d_decoder, d_decoder);

@@ -24,11 +24,11 @@ pub struct After {
 /// Extends every hypothesis by the `best` of its `tokens`, both `[rows, width]`, and keeps as many as there were.
 pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -> After {
     let rows = before.scores.len();
-    let (beam, width) = (rows / rules.batch, best.len() / rows.max(1));
+    let (beam, width) = (rows / rules.n_best.len().max(1), best.len() / rows.max(1));
     let mut after = After::default();
     // The score and the length-normalised score of each extension of a sentence, and those that are kept, by number.
     let (mut scores, mut normalised, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    for sentence in 0..rules.batch {
+    for (sentence, &n_best) in rules.n_best.iter().enumerate() {
         scores.clear();
         normalised.clear();
         for row in sentence * beam..(sentence + 1) * beam {
@@ -68,7 +68,7 @@ pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -
             after.from.push(row as i32);
         }
         let finished = &mut after.finished[first..];
-        if finished[..rules.n_best].iter().all(|&finished| finished > 0.0) {
+        if finished[..n_best.min(beam)].iter().all(|&finished| finished > 0.0) {
             finished.fill(1.0);
         }
     }

@@ -177,7 +177,7 @@ impl Kernels for Flex {
                 lengths: column(after.lengths),
                 limits,
             },
-            parents: int_tensor(after.parents, [rules.batch, rows / rules.batch]),
+            parents: int_tensor(after.parents, [rules.n_best.len(), rows / rules.n_best.len()]),
             from: int_tensor(after.from, [rows]),
         }
     }
