@@ -1,5 +1,7 @@
 //! Attention over the encoder's outputs.
 
+use std::sync::Arc;
+
 use burn::{
     module::Module,
     tensor::{Int, Tensor, TensorData, activation::softmax, backend::Backend},
@@ -30,34 +32,43 @@ pub struct Attention<B: Backend> {
     n_heads: usize,
 }
 
-/// Keys and values of a source batch, made once a sentence and used at every step.
+/// Keys and values of a source batch, made once a sentence and used at every step. Of `[all, ...]` rows, heads times
+/// sentences, those that are not there any longer are passed over.
 #[derive(Clone, Debug)]
 pub struct Keys<B: Backend> {
-    /// `[batch * heads, source, d_attention / heads]`.
+    /// `[all, source, d_attention / heads]`.
     keys: Tensor<B, 3>,
-    /// `[batch * heads, source, d_encoded / heads]`.
+    /// `[all, source, d_encoded / heads]`.
     values: Tensor<B, 3>,
-    /// 0 for a real position and a large negative number for padding, `[batch * heads, 1, source]`.
+    /// 0 for a real position and a large negative number for padding, `[all, 1, source]`.
     penalty: Tensor<B, 3>,
+    /// The rows that are still there; without it all of them.
+    rows: Option<Arc<[usize]>>,
     n_heads: usize,
+    /// Whether attention can pass rows over.
+    is_general: bool,
 }
 
 impl<B: Kernels> Keys<B> {
     /// Sentences.
     pub fn batch(&self) -> usize {
-        self.keys.dims()[0] / self.n_heads
+        self.rows.as_ref().map_or(self.keys.dims()[0], |rows| rows.len()) / self.n_heads
     }
 
     /// Those of some sentences.
     pub fn select(self, sentences: &[usize]) -> Self {
-        let device = self.keys.device();
-        let rows = sentences.iter().flat_map(|&at| at * self.n_heads..(at + 1) * self.n_heads);
-        let rows: Vec<i32> = rows.map(|row| row as i32).collect();
-        let len = rows.len();
-        let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [len]), &device);
+        let places = sentences.iter().flat_map(|&at| at * self.n_heads..(at + 1) * self.n_heads);
+        if self.is_general {
+            let row = |place: usize| self.rows.as_ref().map_or(place, |rows| rows[place]);
+            let rows = places.map(row).collect();
+            return Self { rows: Some(rows), ..self };
+        }
+        let places: Vec<i32> = places.map(|place| place as i32).collect();
+        let (len, device) = (places.len(), self.keys.device());
+        let places = Tensor::<B, 1, Int>::from_data(TensorData::new(places, [len]), &device);
         let select = |x: Tensor<B, 3>| {
             let [n, a, b] = x.dims();
-            B::select_rows(x.reshape([n, a * b]), rows.clone()).reshape([len, a, b])
+            B::select_rows(x.reshape([n, a * b]), places.clone()).reshape([len, a, b])
         };
         Self { keys: select(self.keys), values: select(self.values), penalty: select(self.penalty), ..self }
     }
@@ -102,7 +113,7 @@ impl<B: Kernels> Attention<B> {
             1 => penalty,
             heads => penalty.repeat_dim(1, heads).reshape([batch * heads, 1, positions]),
         };
-        Keys { keys, values, penalty, n_heads: self.n_heads }
+        Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: self.score.is_none() }
     }
 
     /// `[batch, time, heads * d]` to `[batch * heads, time, d]`.
@@ -121,13 +132,14 @@ impl<B: Kernels> Attention<B> {
         let [batch, target, _] = queries.dims();
         let heads = self.n_heads;
         let queries = self.split(self.query.forward_3d(queries));
-        let Keys { keys, values, penalty, .. } = keys.clone();
-        let [rows, positions, d] = keys.dims();
+        let Keys { keys, values, penalty, rows: live, .. } = keys.clone();
+        let [_, positions, d] = keys.dims();
+        let rows = batch * heads;
         // Weights are [batch * heads, target, source].
         let (contexts, weights) = match &self.score {
             None => {
                 let queries = if heads == 1 { queries } else { queries * (d as f32).powf(-0.5) };
-                B::attend(queries, &Memory { keys, values, penalty })
+                B::attend(queries, &Memory { keys, values, penalty, rows: live })
             }
             Some(score) => {
                 let scores = match &score.weight {

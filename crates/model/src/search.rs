@@ -10,7 +10,7 @@ use traduko_kernels::{Beam, BeamRules, DEAD, Extended, Kernels};
 
 use crate::{BOS, EOS, PAD, UNK, seq2seq::Seq2Seq};
 
-/// Steps between two looks at which sentences are done.
+/// Steps between two looks at which sentences are done, where looking waits for the device.
 const STEPS_PER_READ: usize = 4;
 
 /// How to search.
@@ -157,7 +157,7 @@ pub async fn beam_search<B: Kernels>(
         for (place, &sentence) in sentences.iter().enumerate() {
             tracks[sentence].places.push(place);
         }
-        if t % STEPS_PER_READ != 0 && t != longest {
+        if !B::SHRINKS_BATCHES && t % STEPS_PER_READ != 0 && t != longest {
             continue;
         }
         let finished = read(live.finished.clone()).await;

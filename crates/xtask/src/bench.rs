@@ -75,7 +75,7 @@ pub fn browser(options: &BrowserBench) -> Result<()> {
     {
         let mut steps = Steps::new();
         tools::prepare(&[page::NEEDS.as_slice(), &[Tool::Browser, Tool::Npm, Tool::Python]].concat(), &mut steps)?;
-        steps.run("wasm", wasm::build_all)?;
+        steps.run("wasm", wasm::build_cpu)?;
         steps.run("untrained model", untrained)?;
         steps.run("pages", || {
             let (shipped, sized) = (root().join("models/en-fr"), untrained_folder());

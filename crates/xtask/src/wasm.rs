@@ -80,6 +80,14 @@ pub fn build_all() -> Result<()> {
     VARIANTS.into_iter().try_for_each(Variant::build)
 }
 
+/// Builds the variants that run on the CPU, as [`build_all`] does.
+///
+/// # Errors
+/// Fails with the command that failed.
+pub fn build_cpu() -> Result<()> {
+    VARIANTS.into_iter().filter(|variant| variant.feature == "cpu").try_for_each(Variant::build)
+}
+
 fn is_newer(output: &Path, input: &Path) -> bool {
     let modified = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
     modified(output).zip(modified(input)).is_some_and(|(output, input)| output >= input)

@@ -17,20 +17,27 @@ pub struct Sizes {
 }
 
 /// Contexts `[rows, target, d_value]` and weights `[rows, target, source]` for `queries` `[rows, target, d]`, `keys`
-/// `[rows, source, d]`, `values` `[rows, source, d_value]` and `penalties` `[rows, source]`, which are added to the scores.
+/// `[all rows, source, d]`, `values` `[all rows, source, d_value]` and `penalties` `[all rows, source]`, which are added to
+/// the scores; `rows` says which of all rows, if not all.
 #[cfg_attr(
     feature = "flex",
     multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))
 )]
-pub fn attend(queries: &[f32], keys: &[f32], values: &[f32], penalties: &[f32], sizes: Sizes) -> (Vec<f32>, Vec<f32>) {
+pub fn attend(
+    queries: &[f32],
+    [keys, values, penalties]: [&[f32]; 3],
+    rows: Option<&[usize]>,
+    sizes: Sizes,
+) -> (Vec<f32>, Vec<f32>) {
     let Sizes { n_targets, n_sources, d, d_value } = sizes;
-    let rows = penalties.len().checked_div(n_sources).unwrap_or(0);
-    let mut contexts = vec![0.0; rows * n_targets * d_value];
-    let mut weights = vec![0.0; rows * n_targets * n_sources];
-    for row in 0..rows {
-        let keys = &keys[row * n_sources * d..(row + 1) * n_sources * d];
-        let values = &values[row * n_sources * d_value..(row + 1) * n_sources * d_value];
-        let penalties = &penalties[row * n_sources..(row + 1) * n_sources];
+    let n_rows = queries.len().checked_div(n_targets * d).unwrap_or(0);
+    let mut contexts = vec![0.0; n_rows * n_targets * d_value];
+    let mut weights = vec![0.0; n_rows * n_targets * n_sources];
+    for row in 0..n_rows {
+        let at = rows.map_or(row, |rows| rows[row]);
+        let keys = &keys[at * n_sources * d..(at + 1) * n_sources * d];
+        let values = &values[at * n_sources * d_value..(at + 1) * n_sources * d_value];
+        let penalties = &penalties[at * n_sources..(at + 1) * n_sources];
         for target in row * n_targets..(row + 1) * n_targets {
             let query = &queries[target * d..(target + 1) * d];
             let weights = &mut weights[target * n_sources..(target + 1) * n_sources];

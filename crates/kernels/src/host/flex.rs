@@ -193,7 +193,8 @@ impl Kernels for Flex {
         let (keys, values) = (floats(memory.keys.clone()), floats(memory.values.clone()));
         let (queries, penalty) = (floats(queries), floats(memory.penalty.clone()));
         let sizes = attention::Sizes { n_targets, n_sources, d, d_value };
-        let (contexts, weights) = attention::attend(view(&queries), view(&keys), view(&values), view(&penalty), sizes);
+        let looked_at = [view(&keys), view(&values), view(&penalty)];
+        let (contexts, weights) = attention::attend(view(&queries), looked_at, memory.rows.as_deref(), sizes);
         (tensor(contexts, [rows, n_targets, d_value]), tensor(weights, [rows, n_targets, n_sources]))
     }
 

@@ -200,10 +200,12 @@ impl Kernels for NdArray {
         let [rows, n_targets, d] = queries.dims();
         let [_, n_sources, d_value] = memory.values.dims();
         let sizes = attention::Sizes { n_targets, n_sources, d, d_value };
-        let Memory { keys, values, penalty } = memory.clone();
+        let Memory { keys, values, penalty, rows: live } = memory.clone();
         let (contexts, weights) = with(queries, |queries| {
             with(keys, |keys| {
-                with(values, |values| with(penalty, |penalty| attention::attend(queries, keys, values, penalty, sizes)))
+                with(values, |values| {
+                    with(penalty, |penalty| attention::attend(queries, [keys, values, penalty], live.as_deref(), sizes))
+                })
             })
         });
         (tensor(contexts, [rows, n_targets, d_value]), tensor(weights, [rows, n_targets, n_sources]))

@@ -96,6 +96,8 @@ impl Products {
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                 Self::Simd128 => all::<super::wasm::Simd128, 2, 8, 2, 2>(quantized, weight, bias, out),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Self::Relaxed if quantized.n_rows() == 1 => super::wasm::multiply_row(quantized, weight, bias, out),
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
                 Self::Relaxed => all::<super::wasm::Relaxed, 4, 16, 2, 2>(quantized, weight, bias, out),
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx2 => super::x86::multiply_avx2(quantized, weight, bias, out),
@@ -122,7 +124,9 @@ pub(super) unsafe fn all<L: Lanes, const V: usize, const N: usize, const B: usiz
     bias: &[f32],
     out: &mut [f32],
 ) {
-    const { assert!(V * L::ROWS == N && GROUP.is_multiple_of(N) && COLUMNS.is_multiple_of(U * DEPTH)) };
+    const { assert!(V * L::ROWS == N && (GROUP.is_multiple_of(N) || N.is_multiple_of(GROUP))) };
+    const { assert!(COLUMNS.is_multiple_of(U * DEPTH)) };
+    assert!(N <= GROUP || weight.n_rows().is_multiple_of(N), "several groups are not cut");
     let (rows, depth) = (weight.n_rows(), padded(weight.cols) / DEPTH);
     for first in (0..rows).step_by(N) {
         let here = first..rows.min(first + N);
@@ -138,8 +142,8 @@ pub(super) unsafe fn all<L: Lanes, const V: usize, const N: usize, const B: usiz
         };
         let mut from = 0;
         while from < quantized.n_rows() {
-            // SAFETY: the caller's for the instructions. Behind `values` lies the rest of a group: `depth` times `GROUP * DEPTH`
-            // bytes less those before these rows; there are as many rows of activations as each tile has.
+            // SAFETY: the caller's for the instructions. Behind `values` lies the rest of a group, `depth` times `GROUP * DEPTH`
+            // bytes less those before these rows, or whole groups; there are as many rows of activations as each tile has.
             from += unsafe {
                 match quantized.n_rows() - from {
                     left if B >= 8 && left >= 8 => tile::<L, V, N, 8, 1>(quantized, from, &place, out),
@@ -179,7 +183,7 @@ fn filled<const N: usize>(values: &[f32]) -> [f32; N] {
 ///
 /// # Safety
 /// The machine has what `L` needs. Behind the weights' `values` lie `depth` times the `N * DEPTH` bytes of these rows,
-/// `GROUP * DEPTH` bytes apart, and each row of activations has `depth * DEPTH` bytes.
+/// `GROUP * DEPTH` bytes apart, group after group, and each row of activations has `depth * DEPTH` bytes.
 // Elsewhere a function of its own would not have the target features of the one that calls it; in WebAssembly it has, and
 // inside a larger one the browser's compiler would keep some of the sums in memory (a quarter slower).
 #[cfg_attr(target_arch = "wasm32", inline(never))]
@@ -202,7 +206,8 @@ unsafe fn tile<L: Lanes, const V: usize, const N: usize, const B: usize, const U
                 let values = place.values.add((k + u) * GROUP * DEPTH);
                 let mut weights = [L::weights(values); V];
                 for v in 1..V {
-                    weights[v] = L::weights(values.add(v * L::ROWS * DEPTH));
+                    let (group, row) = (v * L::ROWS / GROUP, v * L::ROWS % GROUP);
+                    weights[v] = L::weights(values.add((group * depth * GROUP + row) * DEPTH));
                 }
                 for b in 0..B {
                     let activations = L::activations(q.add(b * stride + (k + u) * DEPTH));
