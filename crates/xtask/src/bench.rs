@@ -1,4 +1,4 @@
-//! `cargo xtask bench browser`: our CPU engine beside Bergamot's, in the same browser, in one sitting.
+//! `cargo xtask bench browser`: our CPU engine beside Bergamot's, in the same browser, by turns.
 //!
 //! Both translate the same 200 sentences in one worker, and what is compared is words a second of the renderer's CPU time.
 //! Bergamot's weights are random in the shape of its `tiny` model and its output is as long as the real one's; ours are the
@@ -18,7 +18,7 @@ use crate::tools::{self, Tool};
 use crate::wasm;
 
 /// The architecture of the large model.
-const SIZED: &str = "configs/flagship-v1.toml";
+const LARGE: &str = "configs/flagship-v1.toml";
 /// Target subwords for each source subword, end marks included, in the references of the sentences.
 const LENGTH: f64 = 1.23;
 /// What Bergamot's page is asked for.
@@ -32,9 +32,9 @@ pub struct BrowserBench {
     /// Where Bergamot's scripts are
     #[arg(long, default_value = "../shared/peers", value_name = "DIR")]
     peers: PathBuf,
-    /// How often each text is translated; the median counts
+    /// How often each engine has its turn; the median counts
     #[arg(long, default_value_t = 3, value_name = "N")]
-    reps: usize,
+    rounds: usize,
     /// One JSON object on the last line
     #[arg(long)]
     json: bool,
@@ -62,6 +62,32 @@ impl Figures {
     }
 }
 
+/// One engine's page and what it is asked for.
+struct Run {
+    name: &'static str,
+    page: &'static str,
+    query: String,
+    read: fn(&'static str, &Value) -> Result<Figures>,
+}
+
+impl Run {
+    fn own(name: &'static str, page: &'static str, query: &str) -> Self {
+        Self { name, page, query: query.to_owned(), read: traduko_figures }
+    }
+
+    fn figures(&self, work: &Path, scripts: &Path) -> Result<Figures> {
+        let &Self { name, page, ref query, read } = self;
+        let query = format!("{query}&reps=1&text=../assets/flores200.en");
+        let mut node = command("node");
+        node.arg(scripts.join("run.mjs")).args([page, &query]).env("WORK", work);
+        let printed = output(&mut node).with_context(|| format!("{name}: the page {page} gave no figures"))?;
+        let json = serde_json::from_str(&printed).with_context(|| format!("{name}: reading the figures of {page}"))?;
+        let figures = read(name, &json)?;
+        figures.print();
+        Ok(figures)
+    }
+}
+
 /// Builds all that is compared, runs it, and prints a table.
 ///
 /// # Errors
@@ -72,66 +98,78 @@ pub fn browser(options: &BrowserBench) -> Result<()> {
     if !scripts.join("run.mjs").is_file() {
         bail!("{}: Bergamot's scripts are not there; --peers says where they are", scripts.display());
     }
-    {
-        let mut steps = Steps::new();
-        tools::prepare(&[page::NEEDS.as_slice(), &[Tool::Browser, Tool::Npm, Tool::Python]].concat(), &mut steps)?;
-        steps.run("wasm", wasm::build_cpu)?;
-        steps.run("untrained model", untrained)?;
-        steps.run("pages", || {
-            let (shipped, sized) = (root().join("models/en-fr"), untrained_folder());
-            stage(&work.join("traduko-shipped"), &["cpu", "cpu-relaxed"], &shipped)?;
-            stage(&work.join("traduko-sized"), &["cpu", "cpu-relaxed"], &sized)?;
-            stage(&work.join("traduko-sized-plain"), &["cpu"], &sized)
-        })?;
-        if !work.join("assets/model.tiny.bin").is_file() {
-            steps.run("Bergamot", || run(command("bash").arg(scripts.join("setup.sh")).env("WORK", &work)))?;
-        }
-    }
-    let figures = |name, page: &str, query: &str| -> Result<Value> {
-        println!("running: {name}");
-        let query = format!("{query}&reps={}&text=../assets/flores200.en", options.reps);
-        let mut node = command("node");
-        node.arg(scripts.join("run.mjs")).args([page, &query]).env("WORK", &work);
-        let printed = output(&mut node).with_context(|| format!("{name}: the page {page} gave no figures"))?;
-        serde_json::from_str(&printed).with_context(|| format!("{name}: reading the figures of {page}"))
-    };
-    let bergamot = |name| bergamot_figures(name, &figures(name, "page.html", BERGAMOT)?);
-    let traduko = |name, folder: &str, query: &str| {
-        traduko_figures(name, &figures(name, &format!("{folder}/bench.html"), query)?)
-    };
-    let sized = |beam: usize| format!("beam={beam}&length={LENGTH}&numbers=any");
-    // Bergamot first and last, since machines change their pace.
-    let before = bergamot("Bergamot tiny")?;
-    let ours = [
-        traduko("large size, greedy, relaxed SIMD", "traduko-sized", &sized(1))?,
-        traduko("large size, beam 4, relaxed SIMD", "traduko-sized", &sized(4))?,
-        traduko("large size, greedy, plain SIMD", "traduko-sized-plain", &sized(1))?,
-        traduko("shipped model, greedy, relaxed SIMD", "traduko-shipped", "beam=1")?,
-        traduko("shipped model, beam 2, relaxed SIMD", "traduko-shipped", "beam=2")?,
+    prepare(&work, &scripts)?;
+    let large = |beam: usize| format!("beam={beam}&length={LENGTH}&numbers=any");
+    let runs = [
+        Run { name: "Bergamot tiny", page: "page.html", query: BERGAMOT.to_owned(), read: bergamot_figures },
+        Run::own("large size, greedy, relaxed SIMD", "traduko-large/bench.html", &large(1)),
+        Run::own("large size, beam 4, relaxed SIMD", "traduko-large/bench.html", &large(4)),
+        Run::own("large size, greedy, plain SIMD", "traduko-large-plain/bench.html", &large(1)),
+        Run::own("shipped model, greedy, relaxed SIMD", "traduko-shipped/bench.html", "beam=1"),
+        Run::own("shipped model, beam 2, relaxed SIMD", "traduko-shipped/bench.html", "beam=2"),
     ];
-    let after = bergamot("Bergamot tiny again")?;
+    // Round by round, since machines change their pace.
+    let mut rounds: Vec<Vec<Figures>> = Vec::new();
+    for round in 1..=options.rounds.max(1) {
+        println!("\nround {round}");
+        print_header();
+        rounds.push(runs.iter().map(|run| run.figures(&work, &scripts)).collect::<Result<_>>()?);
+    }
+    println!("\nmedian of the rounds");
+    print_header();
+    let medians: Vec<Figures> = (0..runs.len())
+        .map(|at| {
+            let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(|round| figure(&round[at])).collect());
+            Figures {
+                name: runs[at].name,
+                one: of(|f| f.one),
+                batch: of(|f| f.batch),
+                html: of(|f| f.html),
+                first_s: of(|f| f.first_s),
+                heap_mb: of(|f| f.heap_mb),
+            }
+        })
+        .collect();
+    medians.iter().for_each(Figures::print);
 
-    println!(
-        "\n{:<44} {:>8} {:>8} {:>8} {:>8} {:>8}",
-        "words a CPU second", "one", "batch", "html", "first s", "heap MB"
-    );
-    [&before, &after].into_iter().chain(&ours).for_each(Figures::print);
-    let [engine, bergamot_engine] = [root().join("web/wasm/traduko_cpu-relaxed_bg.wasm"), work.join(BERGAMOT_ENGINE)];
-    let [engine, bergamot_engine] = [gzip_bytes(&engine)?, gzip_bytes(&bergamot_engine)?];
-    let [shipped, sized] = [folder_gzip_bytes(&root().join("models/en-fr"))?, folder_gzip_bytes(&untrained_folder())?];
-    println!("engine, gzip: {engine} bytes, Bergamot's {bergamot_engine}");
-    println!("model, gzip: shipped {shipped} bytes, large size {sized}");
-    let ratio = |of: fn(&Figures) -> f64| 2.0 * of(&ours[0]) / (of(&before) + of(&after));
+    let [engine, bergamot] = [root().join("web/wasm/traduko_cpu-relaxed_bg.wasm"), work.join(BERGAMOT_ENGINE)];
+    let [engine, bergamot] = [gzip_bytes(&engine)?, gzip_bytes(&bergamot)?];
+    let [shipped, large] = [folder_gzip_bytes(&root().join("models/en-fr"))?, folder_gzip_bytes(&untrained_folder())?];
+    println!("engine, gzip: {engine} bytes, Bergamot's {bergamot}");
+    println!("model, gzip: shipped {shipped} bytes, large size {large}");
+    let ratio = |figure: fn(&Figures) -> f64| {
+        median(rounds.iter().map(|round| figure(&round[1]) / figure(&round[0])).collect())
+    };
     let ratio = json!({ "one": ratio(|f| f.one), "batch": ratio(|f| f.batch), "html": ratio(|f| f.html) });
-    println!("ratio of the large size, greedy, to Bergamot: {ratio}");
+    println!("ratio of the large size, greedy, to Bergamot, median of the rounds: {ratio}");
     if options.json {
-        let bytes = json!({ "engine": engine, "bergamot_engine": bergamot_engine, "shipped": shipped, "large": sized });
-        let ours: Vec<Value> = ours.iter().map(Figures::json).collect();
-        let all =
-            json!({ "ratio": ratio, "traduko": ours, "bergamot": [before.json(), after.json()], "gzip_bytes": bytes });
-        println!("{all}");
+        let bytes = json!({ "engine": engine, "bergamot": bergamot, "shipped_model": shipped, "large_model": large });
+        let figures: Vec<Value> = medians.iter().map(Figures::json).collect();
+        println!("{}", json!({ "ratio": ratio, "figures": figures, "gzip_bytes": bytes }));
     }
     Ok(())
+}
+
+fn prepare(work: &Path, scripts: &Path) -> Result<()> {
+    let mut steps = Steps::new();
+    tools::prepare(&[page::NEEDS.as_slice(), &[Tool::Browser, Tool::Npm, Tool::Python]].concat(), &mut steps)?;
+    steps.run("wasm", wasm::build_cpu)?;
+    steps.run("untrained model", untrained)?;
+    steps.run("pages", || {
+        let (shipped, large) = (root().join("models/en-fr"), untrained_folder());
+        stage(&work.join("traduko-shipped"), &["cpu", "cpu-relaxed"], &shipped)?;
+        stage(&work.join("traduko-large"), &["cpu", "cpu-relaxed"], &large)?;
+        stage(&work.join("traduko-large-plain"), &["cpu"], &large)
+    })?;
+    if work.join("assets/model.tiny.bin").is_file() {
+        return Ok(());
+    }
+    steps.run("Bergamot", || run(command("bash").arg(scripts.join("setup.sh")).env("WORK", work)))
+}
+
+fn print_header() {
+    let [what, one, batch, html] = ["words a CPU second", "one", "batch", "html"];
+    println!("{what:<44} {one:>8} {batch:>8} {html:>8} {:>8} {:>8}", "first s", "heap MB");
 }
 
 fn untrained_folder() -> PathBuf {
@@ -144,7 +182,7 @@ fn untrained() -> Result<()> {
     run(&mut cargo("build --release --workspace --exclude traduko-web"))?;
     let tokenizer = root().join("models/en-fr/tokenizer.json");
     let mut traduko = command(target_dir().join("release/traduko"));
-    traduko.args(["untrained", SIZED, "--set", "model.d_embedding=448", "--tokenizer"]).arg(tokenizer);
+    traduko.args(["untrained", LARGE, "--set", "model.d_embedding=448", "--tokenizer"]).arg(tokenizer);
     run(traduko.arg("--out").arg(untrained_folder()))
 }
 
@@ -200,6 +238,11 @@ fn traduko_figures(name: &'static str, json: &Value) -> Result<Figures> {
         first_s: number(json, &["start_to_first_s"])?,
         heap_mb: number(json, &["memory_bytes"])? / 1e6,
     })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn number(json: &Value, path: &[&str]) -> Result<f64> {
