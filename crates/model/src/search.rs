@@ -26,8 +26,6 @@ pub struct SearchOptions {
     pub length_penalty: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
     pub n_best: usize,
-    /// Where sentences differ in that, the number for each; else empty.
-    pub n_best_each: Vec<usize>,
     /// Whether attention weights are returned.
     pub with_attention: bool,
     /// Go on until every hypothesis in the beam is finished, rather than until the `n_best` best ones are.
@@ -42,7 +40,6 @@ impl Default for SearchOptions {
             max_length_factor: None,
             length_penalty: 1.0,
             n_best: 1,
-            n_best_each: Vec::new(),
             with_attention: false,
             is_exhaustive: false,
         }
@@ -112,8 +109,7 @@ pub async fn beam_search<B: Kernels>(
     }
     let (batch, beam) = (sources.len(), options.beam.max(1));
     let rows = batch * beam;
-    let n_best = |sentence: usize| *options.n_best_each.get(sentence).unwrap_or(&options.n_best);
-    let n_best: Vec<usize> = (0..batch).map(|sentence| n_best(sentence).clamp(1, beam)).collect();
+    let n_best = options.n_best.clamp(1, beam);
     let encoded = model.encode(sources, device);
     let mut keys = model.decoder.project_keys(&encoded);
     let start = model.decoder.start(&encoded, model.d_embedding);
@@ -144,8 +140,7 @@ pub async fn beam_search<B: Kernels>(
         // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
         let width = beam.min(model.n_vocab);
         let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
-        let wanted = sentences.iter().map(|&sentence| if options.is_exhaustive { beam } else { n_best[sentence] });
-        let wanted: Vec<usize> = wanted.collect();
+        let wanted = vec![if options.is_exhaustive { beam } else { n_best }; sentences.len()];
         let length_penalty = options.length_penalty;
         let rules = BeamRules { length_penalty, n_best: &wanted, end: EOS, padding: PAD };
         let Extended { beam: extended, parents, from } = B::extend_beam(best, tokens, live, rules);
@@ -181,7 +176,7 @@ pub async fn beam_search<B: Kernels>(
         live = live.select(&rows);
         sentences = staying.into_iter().map(|place| sentences[place]).collect();
     }
-    collect(steps, tracks, beam, &n_best, sources).await
+    collect(steps, tracks, beam, n_best, sources).await
 }
 
 /// Most target tokens of a sentence, its end mark included.
@@ -195,7 +190,7 @@ async fn collect<B: Backend>(
     steps: Vec<Step<B>>,
     tracks: Vec<Track>,
     beam: usize,
-    n_best: &[usize],
+    n_best: usize,
     sources: &[Vec<u32>],
 ) -> Vec<Vec<Hypothesis>> {
     let (mut tokens, mut parents, mut attention) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,5 +231,5 @@ async fn collect<B: Backend>(
     };
     // The beam is sorted by normalised score at every step.
     let best = |track, n_best, length| (0..n_best).map(|rank| hypothesis(track, rank, length)).collect();
-    tracks.iter().zip(n_best).zip(sources).map(|((track, &n), source)| best(track, n, source.len() + 1)).collect()
+    tracks.iter().zip(sources).map(|(track, source)| best(track, n_best, source.len() + 1)).collect()
 }
