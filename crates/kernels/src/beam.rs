@@ -38,11 +38,13 @@ impl<B: Kernels> Beam<B> {
 
 /// What decides which hypotheses live on.
 #[derive(Clone, Copy, Debug)]
-pub struct BeamRules<'a> {
+pub struct BeamRules {
+    /// Sentences.
+    pub batch: usize,
     /// Hypotheses are ranked by their log-probability over their length to this power.
     pub length_penalty: f32,
-    /// Each sentence is done once so many of its best hypotheses are finished, and with it all that is left of it, `[batch]`.
-    pub n_best: &'a [usize],
+    /// A sentence is done once so many of its best hypotheses are finished, and with it all that is left of it.
+    pub n_best: usize,
     /// The token that ends a hypothesis.
     pub end: u32,
     /// The token that follows it.
@@ -67,8 +69,7 @@ pub(crate) fn extend<B: Kernels>(
     rules: BeamRules,
 ) -> Extended<B> {
     let [rows, width] = best.dims();
-    let batch = rules.n_best.len();
-    let beam = rows / batch;
+    let (batch, beam) = (rules.batch, rows / rules.batch);
     let device = best.device();
     // A finished hypothesis has one extension: itself.
     let itself: Vec<f32> = (0..width).map(|i| if i == 0 { 0.0 } else { DEAD }).collect();
@@ -89,10 +90,7 @@ pub(crate) fn extend<B: Kernels>(
     let ended = tokens.clone().equal_elem(rules.end as i32).float().unsqueeze_dim::<2>(1); // [rows, 1]
     let ended = ended.max_pair(lengths.clone().greater_equal(before.limits.clone()).float());
     let finished: Tensor<B, 2> = before.finished.select(0, from.clone()).max_pair(ended).reshape([batch, beam]);
-    // What does not count is as good as finished.
-    let counts = rules.n_best.iter().flat_map(|&n| (0..beam).map(move |place| if place < n { 0.0 } else { 1.0 }));
-    let others = Tensor::<B, 2>::from_data(TensorData::new(counts.collect::<Vec<f32>>(), [batch, beam]), &device);
-    let done = finished.clone().max_pair(others).min_dim(1); // [batch, 1]
+    let done = finished.clone().narrow(1, 0, rules.n_best).min_dim(1); // [batch, 1]
     let finished = finished.max_pair(done.expand([batch, beam])).reshape([rows, 1]);
     Extended { beam: Beam { tokens, scores, finished, lengths, limits: before.limits }, parents, from }
 }

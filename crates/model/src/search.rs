@@ -140,9 +140,13 @@ pub async fn beam_search<B: Kernels>(
         // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
         let width = beam.min(model.n_vocab);
         let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
-        let wanted = vec![if options.is_exhaustive { beam } else { n_best }; sentences.len()];
-        let length_penalty = options.length_penalty;
-        let rules = BeamRules { length_penalty, n_best: &wanted, end: EOS, padding: PAD };
+        let rules = BeamRules {
+            batch: sentences.len(),
+            length_penalty: options.length_penalty,
+            n_best: if options.is_exhaustive { beam } else { n_best },
+            end: EOS,
+            padding: PAD,
+        };
         let Extended { beam: extended, parents, from } = B::extend_beam(best, tokens, live, rules);
         live = extended;
         // With one hypothesis a sentence every row goes on from itself.

@@ -1,6 +1,8 @@
 //! One step of a beam search over slices.
 
-use crate::{BeamRules, beam::DEAD};
+use burn::tensor::{Int, Tensor, backend::Backend};
+
+use crate::{Beam, BeamRules, Extended, beam::DEAD};
 
 /// [`crate::Beam`] as slices.
 pub struct Before<'a> {
@@ -21,14 +23,39 @@ pub struct After {
     pub from: Vec<i32>,
 }
 
+impl After {
+    /// As tensors that `floats` and `ints` make of vectors; `limits` are those of before.
+    pub fn into_extended<B: Backend>(
+        self,
+        batch: usize,
+        limits: Tensor<B, 2>,
+        floats: impl Fn(Vec<f32>, [usize; 2]) -> Tensor<B, 2>,
+        ints: impl Fn(Vec<i32>, [usize; 1]) -> Tensor<B, 1, Int>,
+    ) -> Extended<B> {
+        let rows = self.tokens.len();
+        let column = |values| floats(values, [rows, 1]);
+        Extended {
+            beam: Beam {
+                tokens: ints(self.tokens, [rows]),
+                scores: column(self.scores),
+                finished: column(self.finished),
+                lengths: column(self.lengths),
+                limits,
+            },
+            parents: ints(self.parents, [rows]).reshape([batch, rows / batch]),
+            from: ints(self.from, [rows]),
+        }
+    }
+}
+
 /// Extends every hypothesis by the `best` of its `tokens`, both `[rows, width]`, and keeps as many as there were.
 pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -> After {
     let rows = before.scores.len();
-    let (beam, width) = (rows / rules.n_best.len().max(1), best.len() / rows.max(1));
+    let (beam, width) = (rows / rules.batch.max(1), best.len() / rows.max(1));
     let mut after = After::default();
     // The score and the length-normalised score of each extension of a sentence, and those that are kept, by number.
     let (mut scores, mut normalised, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    for (sentence, &n_best) in rules.n_best.iter().enumerate() {
+    for sentence in 0..rules.batch {
         scores.clear();
         normalised.clear();
         for row in sentence * beam..(sentence + 1) * beam {
@@ -68,7 +95,7 @@ pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -
             after.from.push(row as i32);
         }
         let finished = &mut after.finished[first..];
-        if finished[..n_best.min(beam)].iter().all(|&finished| finished > 0.0) {
+        if finished[..rules.n_best].iter().all(|&finished| finished > 0.0) {
             finished.fill(1.0);
         }
     }

@@ -157,7 +157,6 @@ impl Kernels for Flex {
         before: Beam<Self>,
         rules: BeamRules,
     ) -> Extended<Self> {
-        let rows = best.dims()[0];
         let limits = before.limits.clone();
         let [scores, finished, lengths, best] = [before.scores, before.finished, before.lengths, best].map(floats);
         let limited = floats(before.limits);
@@ -168,18 +167,7 @@ impl Kernels for Flex {
             limits: view(&limited),
         };
         let after = beam::extend(view(&best), &ints(tokens), &before, rules);
-        let column = |values| tensor(values, [rows, 1]);
-        Extended {
-            beam: Beam {
-                tokens: int_tensor(after.tokens, [rows]),
-                scores: column(after.scores),
-                finished: column(after.finished),
-                lengths: column(after.lengths),
-                limits,
-            },
-            parents: int_tensor(after.parents, [rules.n_best.len(), rows / rules.n_best.len()]),
-            from: int_tensor(after.from, [rows]),
-        }
+        after.into_extended(rules.batch, limits, tensor, int_tensor)
     }
 
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {

@@ -150,7 +150,6 @@ impl Kernels for NdArray {
         before: Beam<Self>,
         rules: BeamRules,
     ) -> Extended<Self> {
-        let rows = best.dims()[0];
         let limits = before.limits.clone();
         let extend = |best: &[f32], tokens: &[i32], [scores, finished, lengths, limits]: [&[f32]; 4]| {
             beam::extend(best, tokens, &beam::Before { scores, finished, lengths, limits }, rules)
@@ -166,18 +165,7 @@ impl Kernels for NdArray {
                 })
             })
         });
-        let column = |values| tensor(values, [rows, 1]);
-        Extended {
-            beam: Beam {
-                tokens: int_tensor(after.tokens, [rows]),
-                scores: column(after.scores),
-                finished: column(after.finished),
-                lengths: column(after.lengths),
-                limits,
-            },
-            parents: int_tensor(after.parents, [rules.n_best.len(), rows / rules.n_best.len()]),
-            from: int_tensor(after.from, [rows]),
-        }
+        after.into_extended(rules.batch, limits, tensor, int_tensor)
     }
 
     fn select_rows(x: Tensor<Self, 2>, rows: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {

@@ -84,28 +84,25 @@ unsafe fn add_avx512_vnni(sums: __m512i, weights: __m512i, activations: __m512i)
     unsafe { _mm512_dpbusd_epi32(sums, activations, weights) }
 }
 
-lanes!(
-    Avx2,
-    __m256i,
-    8,
-    _mm256_loadu_si256,
-    _mm256_set1_epi32,
-    _mm256_setzero_si256,
-    _mm256_add_epi32,
-    _mm256_storeu_si256,
-    add_avx2
-);
-lanes!(
-    AvxVnni,
-    __m256i,
-    8,
-    _mm256_loadu_si256,
-    _mm256_set1_epi32,
-    _mm256_setzero_si256,
-    _mm256_add_epi32,
-    _mm256_storeu_si256,
-    add_avx_vnni
-);
+/// Lanes of 256 bits that differ in how they multiply.
+macro_rules! lanes_256 {
+    ($name:ident, $add:expr) => {
+        lanes!(
+            $name,
+            __m256i,
+            8,
+            _mm256_loadu_si256,
+            _mm256_set1_epi32,
+            _mm256_setzero_si256,
+            _mm256_add_epi32,
+            _mm256_storeu_si256,
+            $add
+        );
+    };
+}
+
+lanes_256!(Avx2, add_avx2);
+lanes_256!(AvxVnni, add_avx_vnni);
 lanes!(
     Avx512Vnni,
     __m512i,
