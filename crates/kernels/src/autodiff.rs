@@ -13,7 +13,9 @@ use burn::{
     tensor::{Int, Tensor, TensorPrimitive, backend::Backend},
 };
 
-use crate::{CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, SequenceInput, SequenceTape};
+use crate::{
+    CellKind, CrossEntropy, Int8Matrix, Kernels, Normalized, OutputGradients, OutputLoss, SequenceInput, SequenceTape,
+};
 
 fn inner<B: Backend, C: CheckpointStrategy, const D: usize>(x: &Tensor<Autodiff<B, C>, D>) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(x.clone().into_primitive().tensor().primitive))
@@ -127,6 +129,26 @@ impl<B: Kernels> Backward<B, 1> for CrossEntropyBackward {
         if let [Some(node)] = ops.parents {
             grads.register::<B>(node.id, primitive(B::cross_entropy_backward(ops.state, grad.narrow(0, 0, 1))));
         }
+    }
+}
+
+#[derive(Debug)]
+struct OutputLossBackward;
+
+impl<B: Kernels> Backward<B, 3> for OutputLossBackward {
+    type State = OutputGradients<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad: Tensor<B, 1> = tensor::<B, 1>(grads.consume::<B>(&ops.node)).narrow(0, 0, 1);
+        let scaled = |gradient| B::cross_entropy_backward(gradient, grad.clone());
+        let OutputGradients { x, weight, bias, .. } = ops.state;
+        let vocab = bias.dims()[0];
+        let bias = scaled(bias.unsqueeze_dim(0)).reshape([vocab]);
+        register::<B, 3>(
+            ops.parents.map(|node| node.map(|node| node.id)),
+            [primitive(scaled(x)), primitive(scaled(weight)), primitive(bias)].map(Some),
+            grads,
+        );
     }
 }
 
@@ -252,5 +274,29 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             OpsKind::UnTracked(prep) => prep.finish(primitive(sums)),
         };
         tensor(output)
+    }
+
+    fn output_loss(input: OutputLoss<Self>) -> Tensor<Self, 1> {
+        let plain = OutputLoss {
+            x: inner(&input.x),
+            weight: inner(&input.weight),
+            bias: input.bias.as_ref().map(inner),
+            targets: Tensor::from_primitive(input.targets.clone().into_primitive()),
+            weights: inner(&input.weights),
+            smoothing: input.smoothing,
+        };
+        let Some(found) = B::output_loss_with_gradients(&plain) else { return crate::loss::output_loss(input) };
+        // Where there is no bias a constant stands in its place, which no gradient is registered for.
+        let bias = input.bias.unwrap_or_else(|| Tensor::from_inner(found.bias.clone()));
+        let nodes = [
+            input.x.into_primitive().tensor().node,
+            input.weight.into_primitive().tensor().node,
+            bias.into_primitive().tensor().node,
+        ];
+        let sums = primitive(found.sums.clone());
+        tensor(match OutputLossBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(found, sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
+        })
     }
 }

@@ -3,9 +3,9 @@
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 
 use crate::{
-    AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Memory, Normalized, PackedSequence,
-    SequenceGradients, SequenceInput, SequenceTape, adam, additive, attention, beam, cells, dropout, int8, layer_norm,
-    loss, packed_sequence, sequence, top_k,
+    AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Memory, Normalized, OutputGradients,
+    OutputLoss, PackedSequence, SequenceGradients, SequenceInput, SequenceTape, adam, additive, attention, beam, cells,
+    dropout, int8, layer_norm, loss, packed_sequence, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
@@ -213,6 +213,18 @@ pub trait Kernels: Backend {
     /// The gradient of the logits where the sum's own gradient is `grad` `[1]`.
     fn cross_entropy_backward(gradient: Tensor<Self, 2>, grad: Tensor<Self, 1>) -> Tensor<Self, 2> {
         gradient * grad.unsqueeze_dim::<2>(1)
+    }
+
+    /// Summed cross-entropy of an output layer, `[2]`, as [`Self::cross_entropy`] has it; differentiable on an autodiff
+    /// backend.
+    fn output_loss(input: OutputLoss<Self>) -> Tensor<Self, 1> {
+        loss::output_loss(input)
+    }
+
+    /// [`Self::output_loss`] and its gradients in one operation, without logits of all tokens at once; where the backend
+    /// and the precision that was chosen have none, nothing.
+    fn output_loss_with_gradients(_: &OutputLoss<Self>) -> Option<OutputGradients<Self>> {
+        None
     }
 
     /// One Adam step on flattened tensors `[n]`: the new values and both moments.

@@ -40,7 +40,7 @@ pub use host::use_portable_products;
 pub use int8::Int8Matrix;
 pub use kernels::Kernels;
 pub use layer_norm::Normalized;
-pub use loss::CrossEntropy;
+pub use loss::{CrossEntropy, OutputGradients, OutputLoss};
 pub use memory::keep_freed_memory;
 pub use packed_sequence::PackedSequence;
 pub use sequence::{SequenceGradients, SequenceInput, SequenceTape};

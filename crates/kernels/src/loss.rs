@@ -6,6 +6,8 @@
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 
+use crate::Kernels;
+
 /// Logits and what they should have been.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy<B: Backend> {
@@ -17,6 +19,41 @@ pub struct CrossEntropy<B: Backend> {
     pub weights: Tensor<B, 1>,
     /// Label smoothing, from 0 to below 1.
     pub smoothing: f32,
+}
+
+/// The output layer and what it should have said.
+#[derive(Clone, Debug)]
+pub struct OutputLoss<B: Backend> {
+    /// What enters the layer, `[tokens, d]`.
+    pub x: Tensor<B, 2>,
+    /// `[vocab, d]`.
+    pub weight: Tensor<B, 2>,
+    /// `[vocab]`.
+    pub bias: Option<Tensor<B, 1>>,
+    /// `[tokens]`, ids below the vocabulary's size.
+    pub targets: Tensor<B, 1, Int>,
+    /// `[tokens]`, 1 for a real token and 0 for padding.
+    pub weights: Tensor<B, 1>,
+    /// Label smoothing, from 0 to below 1.
+    pub smoothing: f32,
+}
+
+/// What [`Kernels::output_loss_with_gradients`] gives.
+#[derive(Clone, Debug)]
+pub struct OutputGradients<B: Backend> {
+    /// Summed cross-entropy, `[2]`: label-smoothed, and plain.
+    pub sums: Tensor<B, 1>,
+    /// The first sum's gradient with respect to what enters, `[tokens, d]`.
+    pub x: Tensor<B, 2>,
+    /// To the weights, `[vocab, d]`.
+    pub weight: Tensor<B, 2>,
+    /// To the bias, `[vocab]`.
+    pub bias: Tensor<B, 1>,
+}
+
+pub(crate) fn output_loss<B: Kernels>(input: OutputLoss<B>) -> Tensor<B, 1> {
+    let OutputLoss { x, weight, bias, targets, weights, smoothing } = input;
+    B::cross_entropy(CrossEntropy { logits: B::affine(x, weight, bias), targets, weights, smoothing })
 }
 
 pub(crate) fn cross_entropy<B: Backend>(input: CrossEntropy<B>) -> (Tensor<B, 1>, Tensor<B, 2>) {

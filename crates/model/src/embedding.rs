@@ -4,7 +4,7 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor, backend::Backend},
 };
-use traduko_kernels::Kernels;
+use traduko_kernels::{CrossEntropy, Kernels, OutputLoss};
 
 use crate::{
     config::{ModelConfig, TieKind},
@@ -62,6 +62,25 @@ impl<B: Kernels> Embedding<B> {
     /// `[n, d_embedding]` to `[n, vocab]`.
     pub fn logits(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         self.output().forward(x)
+    }
+
+    /// Summed cross-entropy `[2]`, label-smoothed and plain, of what [`Self::logits`] makes of `x` `[n, d_embedding]`, whose
+    /// right answers are `targets` `[n]`, each with its weight of `weights` `[n]`.
+    pub fn loss(
+        &self,
+        x: Tensor<B, 2>,
+        targets: Tensor<B, 1, Int>,
+        weights: Tensor<B, 1>,
+        smoothing: f32,
+    ) -> Tensor<B, 1> {
+        let output = self.output();
+        match &output.weight {
+            Some(weight) => {
+                let (weight, bias) = (weight.val(), self.bias());
+                B::output_loss(OutputLoss { x, weight, bias, targets, weights, smoothing })
+            }
+            None => B::cross_entropy(CrossEntropy { logits: self.logits(x), targets, weights, smoothing }),
+        }
     }
 
     /// The `k` most probable tokens for each of `x` `[n, d_embedding]` where `bias` stands for [`Self::bias`]: their

@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ParamId},
     tensor::{Int, Tensor, TensorData, backend::Backend},
 };
-use traduko_kernels::{CrossEntropy, Kernels};
+use traduko_kernels::Kernels;
 
 use crate::{
     BOS, EOS, PAD,
@@ -127,18 +127,23 @@ impl<B: Kernels> Seq2Seq<B> {
         let (output, attention) = self.decoder.forward(embedded, &inputs.mask, start, &keys, &self.dropouts);
         let [batch, time, d] = output.dims();
         Forced {
-            logits: self.embedding.logits(drop(output, self.dropouts.output).reshape([batch * time, d])),
+            output: drop(output, self.dropouts.output).reshape([batch * time, d]),
             targets: wanted.ids.transpose().reshape([batch * time]),
             weights: wanted.mask.transpose().reshape([batch * time]),
             attention,
         }
     }
 
+    /// What the output layer makes of [`Forced::output`], `[batch * target, vocab]`.
+    pub fn logits(&self, output: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.embedding.logits(output)
+    }
+
     /// Summed losses of a batch. Divide by the number of target tokens, end marks included, for a token-normalised
     /// loss.
     pub fn loss(&self, pairs: &Pairs, smoothing: f32, device: &B::Device) -> Losses<B> {
-        let Forced { logits, targets, weights, attention } = self.forced(pairs, device);
-        let cross_entropy = B::cross_entropy(CrossEntropy { logits, targets, weights, smoothing });
+        let Forced { output, targets, weights, attention } = self.forced(pairs, device);
+        let cross_entropy = self.embedding.loss(output, targets, weights, smoothing);
         let alignment = pairs.alignments.map(|alignments| alignment_loss(attention, alignments));
         Losses { cross_entropy, alignment }
     }
@@ -161,8 +166,8 @@ pub struct Pairs<'a> {
 /// The network's answer to known targets.
 #[derive(Clone, Debug)]
 pub struct Forced<B: Backend> {
-    /// For every target position, `[batch * target, vocab]`.
-    pub logits: Tensor<B, 2>,
+    /// What the output layer reads for every target position, `[batch * target, d_embedding]`.
+    pub output: Tensor<B, 2>,
     /// The ids they should give, `[batch * target]`.
     pub targets: Tensor<B, 1, Int>,
     /// 1 for a real token and 0 for padding, `[batch * target]`.

@@ -9,11 +9,12 @@ use burn::{
 };
 
 use super::{
-    adam, additive, attention, beam, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, sequence, top_k,
+    adam, additive, attention, beam, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, product,
+    sequence, tiles, top_k,
 };
 use crate::{
     AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Kernels, Memory, Normalized,
-    PackedSequence, SequenceGradients, SequenceInput, SequenceTape,
+    OutputGradients, OutputLoss, PackedSequence, SequenceGradients, SequenceInput, SequenceTape,
 };
 
 fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
@@ -232,6 +233,10 @@ impl Kernels for Flex {
         }
     }
 
+    fn use_bf16() -> bool {
+        product::use_bf16()
+    }
+
     fn affine(x: Tensor<Self, 2>, weight: Tensor<Self, 2>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         let ([n, k], [m, _]) = (x.dims(), weight.dims());
         let (x, weight, bias) = (floats(x), floats(weight), bias.map(floats));
@@ -306,6 +311,24 @@ impl Kernels for Flex {
         let scale: f32 = grad.into_scalar();
         // The loss is nearly always the end of the graph, and the gradient as long as the vocabulary is wide.
         if scale == 1.0 { gradient } else { gradient * scale }
+    }
+
+    fn output_loss_with_gradients(input: &OutputLoss<Self>) -> Option<OutputGradients<Self>> {
+        if !product::is_bf16() {
+            return None;
+        }
+        let ([tokens, d], [vocab, _]) = (input.x.dims(), input.weight.dims());
+        let (x, weight, weights) =
+            (floats(input.x.clone()), floats(input.weight.clone()), floats(input.weights.clone()));
+        let bias = input.bias.clone().map_or_else(|| vec![0.0; vocab], take);
+        let targets = ints(input.targets.clone());
+        let found = tiles::output_loss(view(&x), view(&weight), &bias, (&targets, view(&weights)), input.smoothing);
+        Some(OutputGradients {
+            sums: tensor(found.sums.to_vec(), [2]),
+            x: tensor(found.x, [tokens, d]),
+            weight: tensor(found.weight, [vocab, d]),
+            bias: tensor(found.bias, [vocab]),
+        })
     }
 
     fn adam_step(

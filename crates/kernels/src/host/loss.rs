@@ -23,8 +23,9 @@ pub fn cross_entropy(logits: &mut [f32], targets: &[i32], weights: &[f32], smoot
     total.map(|x| x as f32)
 }
 
+/// One token's losses, smoothed and plain; its logits become their gradient.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn row_loss(row: &mut [f32], target: usize, weight: f32, smoothing: f32) -> [f64; 2] {
+pub fn row_loss(row: &mut [f32], target: usize, weight: f32, smoothing: f32) -> [f64; 2] {
     const LANES: usize = 16;
     let mut maxima = [f32::NEG_INFINITY; LANES];
     for chunk in row.chunks(LANES) {

@@ -36,10 +36,19 @@ mod ndarray;
 mod packed;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod packed_sequence;
+#[cfg(feature = "flex")]
+mod product;
 #[cfg(feature = "ndarray")]
 mod rows;
 #[cfg(feature = "flex")]
 mod sequence;
+#[cfg(feature = "flex")]
+mod shared;
+#[cfg(all(feature = "flex", target_arch = "x86_64", target_os = "linux"))]
+mod tiles;
+#[cfg(all(feature = "flex", not(all(target_arch = "x86_64", target_os = "linux"))))]
+#[path = "no_tiles.rs"]
+mod tiles;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod top_k;
 

@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::{
     cells::{gru_row, lstm_row, ssru_row},
     cells_backward, layer_norm,
-    packed::Packed,
+    product::{Matrix, Repeated, product},
+    shared::Shared,
 };
 use crate::{CellKind, sequence::order};
 
@@ -40,70 +40,6 @@ impl Shape {
     fn chunks(&self) -> Vec<Range<usize>> {
         let per_core = self.batch.div_ceil(rayon::current_num_threads()).max(1);
         (0..self.batch).step_by(per_core).map(|start| start..(start + per_core).min(self.batch)).collect()
-    }
-}
-
-/// A slice that several cores write to, each its own rows.
-#[derive(Clone, Copy)]
-struct Rows(*mut f32, usize);
-
-// SAFETY: the cores' ranges of batch rows do not overlap, and every access goes through `Rows::get`, which checks
-// the bounds; see `Shape::chunks`.
-unsafe impl Send for Rows {}
-unsafe impl Sync for Rows {}
-
-impl Rows {
-    fn new(values: &mut [f32]) -> Self {
-        Self(values.as_mut_ptr(), values.len())
-    }
-
-    /// # Safety
-    /// No two live slices may overlap.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn get(&self, start: usize, len: usize) -> &mut [f32] {
-        assert!(start + len <= self.1);
-        // SAFETY: within bounds by the line above; not overlapping by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
-    }
-}
-
-/// One operand of a product: values and the distance between its rows and its columns.
-#[derive(Clone, Copy)]
-pub struct Matrix<'a>(pub &'a [f32], pub usize, pub usize);
-
-/// `out = keep * out + lhs * rhs` with `out` `[m, n]` contiguous, `lhs` `[m, k]`, `rhs` `[k, n]`.
-pub fn product(out: &mut [f32], [m, k, n]: [usize; 3], lhs: Matrix, rhs: Matrix, keep: f32, parallelism: Parallelism) {
-    if m == 0 || n == 0 {
-        return;
-    }
-    assert!(out.len() >= m * n);
-    if k > 0 {
-        assert!((m - 1) * lhs.1 + (k - 1) * lhs.2 < lhs.0.len());
-        assert!((k - 1) * rhs.1 + (n - 1) * rhs.2 < rhs.0.len());
-    }
-    // SAFETY: the three checks above bound every element that the product reads or writes.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            keep != 0.0,
-            lhs.0.as_ptr(),
-            lhs.2 as isize,
-            lhs.1 as isize,
-            rhs.0.as_ptr(),
-            rhs.2 as isize,
-            rhs.1 as isize,
-            keep,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
     }
 }
 
@@ -206,8 +142,8 @@ pub fn forward(input: &Input) -> Tape {
     };
     let [all_hidden, all_cells, all_gates, all_normalized, all_factors] =
         [&mut tape.hidden, &mut tape.cells, &mut tape.gates, &mut tape.normalized, &mut tape.factors]
-            .map(|x| Rows::new(x));
-    let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [d, n_in], 1, d));
+            .map(|x| Shared::new(x));
+    let weight = kind.is_recurrent().then(|| Repeated::new(Matrix(input.weight, 1, d), [d, n_in]));
     let has_bias = kind.is_recurrent() && input.bias.iter().any(|&b| b != 0.0);
     shape.chunks().into_par_iter().for_each(|rows| {
         let n = rows.len();
@@ -295,10 +231,10 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
     // The gradient of the product, where it is not that after the bias.
     let mut product = sized(has_gain, n_in);
     let mut entered = sized(input.dropout.is_some() && kind.is_recurrent(), d);
-    let weight = kind.is_recurrent().then(|| Packed::new(input.weight, [n_in, d], d, 1));
+    let weight = kind.is_recurrent().then(|| Repeated::new(Matrix(input.weight, d, 1), [n_in, d]));
     let [all_gates, all_carry, all_inputs, all_recurrent, all_products, all_entered] =
         [&mut gates, &mut grad_state, &mut gru_inputs, &mut gru_recurrent, &mut product, &mut entered]
-            .map(|x| Rows::new(x));
+            .map(|x| Shared::new(x));
     let first_kept: Vec<f32> =
         input.state.chunks_exact(n_state).flat_map(|state| &state[n_state - d..]).copied().collect();
     let gains: Vec<Vec<f32>> = shape
@@ -406,7 +342,7 @@ pub fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn block_sums(x: &[f32], width: usize) -> Vec<f32> {
+pub fn block_sums(x: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for row in x.chunks_exact(width) {
         sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
@@ -422,10 +358,10 @@ fn weight_gradient(input: &Input, hidden: &[f32], entered: &[f32], grads: &[f32]
     let mut weight = vec![0.0; n_in * d];
     let mut add = |rows, grads: &[f32], hidden: &[f32], stride, keep| {
         let (grads, hidden) = (Matrix(grads, 1, n_in), Matrix(hidden, stride, 1));
-        product(&mut weight, [n_in, rows, d], grads, hidden, keep, Parallelism::Rayon(0));
+        product(&mut weight, [n_in, rows, d], grads, hidden, keep);
     };
     if input.dropout.is_some() {
-        add(time * batch, grads, entered, d, 0.0);
+        add(time * batch, grads, entered, d, false);
         return weight;
     }
     // Forwards, step t meets the state of t - 1; backwards, that of t + 1.
@@ -434,9 +370,9 @@ fn weight_gradient(input: &Input, hidden: &[f32], entered: &[f32], grads: &[f32]
     } else {
         (0, &grads[batch * n_in..], hidden)
     };
-    add(batch, &grads[first * n_in..], input.state, n_state, 0.0);
+    add(batch, &grads[first * n_in..], input.state, n_state, false);
     if time > 1 {
-        add((time - 1) * batch, rest, hidden, d, 1.0);
+        add((time - 1) * batch, rest, hidden, d, true);
     }
     weight
 }

@@ -27,7 +27,7 @@ fn search(model: &Seq2Seq<Flex>, sources: &[Vec<u32>], options: &SearchOptions) 
 /// Log-probabilities of the tokens after each prefix of `target`: what may be chosen is the end mark and the words.
 fn log_probabilities(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], target: &[u32]) -> Vec<Vec<f64>> {
     let pairs = Pairs { sources: &[source.to_vec()], targets: &[target.to_vec()], ..Pairs::default() };
-    let logits = model.forced(&pairs, &Default::default()).logits;
+    let logits = model.logits(model.forced(&pairs, &Default::default()).output);
     values(logits)
         .chunks_exact(n_vocab)
         .map(|row| {

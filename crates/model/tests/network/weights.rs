@@ -34,7 +34,7 @@ fn networks() -> Vec<ModelConfig> {
 fn logits(model: &Seq2Seq<Flex>) -> Vec<f32> {
     let (sources, targets) = ([vec![4, 5, 8], vec![6]], [vec![7], vec![4, 4, 6]]);
     let pairs = Pairs { sources: &sources, targets: &targets, ..Pairs::default() };
-    let logits = model.forced(&pairs, &Default::default()).logits;
+    let logits = model.logits(model.forced(&pairs, &Default::default()).output);
     logits.into_data().into_vec().expect("floats")
 }
 

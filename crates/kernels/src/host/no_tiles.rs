@@ -1,0 +1,38 @@
+//! What stands for `tiles` on systems where this code knows of none.
+
+use std::ops::Range;
+
+use super::product::Matrix;
+
+pub fn are_available() -> bool {
+    false
+}
+
+/// There is none.
+pub enum Packed {}
+
+impl Packed {
+    pub fn new(_: Matrix, _: Range<usize>, _: usize) -> Self {
+        unreachable!("nobody asks for tiles where none are available")
+    }
+
+    pub fn accumulate(&self, _: &mut [f32], _: usize, _: &[f32], _: usize) {
+        match *self {}
+    }
+}
+
+/// See `tiles`.
+pub struct OutputGradients {
+    pub sums: [f32; 2],
+    pub x: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+pub fn output_loss(_: &[f32], _: &[f32], _: &[f32], _: (&[i32], &[f32]), _: f32) -> OutputGradients {
+    unreachable!("nobody asks for tiles where none are available")
+}
+
+pub fn product(_: &mut [f32], _: [usize; 3], _: Matrix, _: Matrix, _: bool) {
+    unreachable!("nobody asks for tiles where none are available")
+}
