@@ -77,7 +77,7 @@ impl Run {
 
     fn figures(&self, work: &Path, scripts: &Path) -> Result<Figures> {
         let &Self { name, page, ref query, read } = self;
-        let query = format!("{query}&reps=1&text=../assets/flores200.en");
+        let query = format!("{query}&reps=3&text=../assets/flores200.en");
         let mut node = command("node");
         node.arg(scripts.join("run.mjs")).args([page, &query]).env("WORK", work);
         let printed = output(&mut node).with_context(|| format!("{name}: the page {page} gave no figures"))?;
