@@ -133,6 +133,45 @@ impl<B: Kernels> Backward<B, 1> for CrossEntropyBackward {
 }
 
 #[derive(Debug)]
+struct JoinBackward;
+
+impl<B: Kernels> Backward<B, 2> for JoinBackward {
+    /// The width of the left part.
+    type State = usize;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (left, right) = B::split_columns(tensor(grads.consume::<B>(&ops.node)), ops.state);
+        let parents = ops.parents.map(|node| node.map(|node| node.id));
+        register::<B, 2>(parents, [left, right].map(|part| Some(primitive(part))), grads);
+    }
+}
+
+#[derive(Debug)]
+struct SwapBackward;
+
+impl<B: Kernels> Backward<B, 1> for SwapBackward {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = B::swap_leading(tensor(grads.consume::<B>(&ops.node)));
+        register::<B, 1>(ops.parents.map(|node| node.map(|node| node.id)), [Some(primitive(grad))], grads);
+    }
+}
+
+#[derive(Debug)]
+struct TanhBackward;
+
+impl<B: Kernels> Backward<B, 1> for TanhBackward {
+    /// The result.
+    type State = Tensor<B, 2>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = B::tanh_backward(ops.state, tensor(grads.consume::<B>(&ops.node)));
+        register::<B, 1>(ops.parents.map(|node| node.map(|node| node.id)), [Some(primitive(grad))], grads);
+    }
+}
+
+#[derive(Debug)]
 struct OutputLossBackward;
 
 impl<B: Kernels> Backward<B, 3> for OutputLossBackward {
@@ -173,6 +212,32 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         state: Tensor<Self, 2>,
     ) -> Tensor<Self, 2> {
         crate::cells::step(kind, inputs, recurrent, &state).state
+    }
+
+    fn join_columns(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let result = primitive(B::join_columns(inner(&left), inner(&right)));
+        let a = left.dims()[1];
+        let nodes = [left, right].map(|part| part.into_primitive().tensor().node);
+        tensor(match JoinBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(a, result),
+            OpsKind::UnTracked(prep) => prep.finish(result),
+        })
+    }
+
+    fn swap_leading(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
+        let result = primitive(B::swap_leading(inner(&x)));
+        tensor(match SwapBackward.prepare::<C>([x.into_primitive().tensor().node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), result),
+            OpsKind::UnTracked(prep) => prep.finish(result),
+        })
+    }
+
+    fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let result = B::tanh(inner(&x));
+        tensor(match TanhBackward.prepare::<C>([x.into_primitive().tensor().node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(result.clone(), primitive(result)),
+            OpsKind::UnTracked(prep) => prep.finish(primitive(result)),
+        })
     }
 
     fn sequence(input: SequenceInput<Self>) -> Tensor<Self, 3> {

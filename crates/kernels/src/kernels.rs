@@ -72,14 +72,31 @@ pub trait Kernels: Backend {
         x.select(0, rows)
     }
 
-    /// `left` `[rows, a]` and `right` `[rows, b]` side by side, `[rows, a + b]`.
+    /// `left` `[rows, a]` and `right` `[rows, b]` side by side, `[rows, a + b]`; differentiable on an autodiff backend.
     fn join_columns(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
         Tensor::cat(vec![left, right], 1)
     }
 
-    /// The hyperbolic tangent of each value.
+    /// What [`Self::join_columns`] joined, the left part `a` wide.
+    fn split_columns(x: Tensor<Self, 2>, a: usize) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        let width = x.dims()[1];
+        (x.clone().narrow(1, 0, a), x.narrow(1, a, width - a))
+    }
+
+    /// `x` `[a, b, d]` as `[b, a, d]`, its values in that order; differentiable on an autodiff backend.
+    fn swap_leading(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
+        let [a, b, d] = x.dims();
+        x.swap_dims(0, 1).reshape([b * a, d]).reshape([b, a, d])
+    }
+
+    /// The hyperbolic tangent of each value; differentiable on an autodiff backend.
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         x.tanh()
+    }
+
+    /// The gradient of [`Self::tanh`] with respect to its input from that of its result, and the result.
+    fn tanh_backward(result: Tensor<Self, 2>, grad: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        grad * (-result.powi_scalar(2) + 1.0)
     }
 
     /// One pointwise step of a cell: `inputs` and `recurrent` are `[batch, n_gates * d_hidden]`, `state` and the
@@ -225,6 +242,16 @@ pub trait Kernels: Backend {
     /// and the precision that was chosen have none, nothing.
     fn output_loss_with_gradients(_: &OutputLoss<Self>) -> Option<OutputGradients<Self>> {
         None
+    }
+
+    /// The sum of all squares, `[1]`.
+    fn square_sum(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
+        x.powi_scalar(2).sum()
+    }
+
+    /// The moving average of weights after one more step with `values`, both `[n]`.
+    fn follow(average: Tensor<Self, 1>, values: Tensor<Self, 1>, decay: f64) -> Tensor<Self, 1> {
+        average * decay + values * (1.0 - decay)
     }
 
     /// One Adam step on flattened tensors `[n]`: the new values and both moments.

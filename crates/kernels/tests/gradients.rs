@@ -178,6 +178,30 @@ fn cross_entropy() {
     }
 }
 
+/// Rows joined, turned about and squashed, as the decoder does it.
+#[test]
+fn join_swap_and_tanh() {
+    let ([a, b, left, right], weights) = ([3, 2, 4, 3], noise(9, 3 * 2 * 7));
+    let points = [noise(1, a * b * left), noise(2, a * b * right)];
+    let run = |points: [&[f32]; 2]| {
+        let x = tensor(points[0], [a * b, left]).require_grad();
+        let y = tensor(points[1], [a * b, right]).require_grad();
+        let joined = B::join_columns(x.clone(), y.clone()).reshape([a, b, left + right]);
+        let swapped = B::swap_leading(joined).reshape([a * b, left + right]);
+        (x, y, (B::tanh(swapped) * tensor(&weights, [a * b, left + right])).sum())
+    };
+    let (x, y, sum) = run(points.each_ref().map(Vec::as_slice));
+    let gradients = sum.backward();
+    let found = [x, y].map(|part| values(part.grad(&gradients).expect("tracked")));
+    for (index, name) in ["left", "right"].into_iter().enumerate() {
+        check(name, TOLERANCE, &points[index], &found[index], |moved| {
+            let mut points = points.each_ref().map(Vec::as_slice);
+            points[index] = moved;
+            f64::from(values(run(points).2.inner())[0])
+        });
+    }
+}
+
 #[test]
 fn affine() {
     let [n, k, m] = [3, 4, 5];

@@ -99,10 +99,8 @@ impl<B: Kernels> Attention<B> {
     /// Projects keys and values once.
     pub fn project_keys(&self, encoded: &Encoded<B>) -> Keys<B> {
         let penalty = (encoded.mask.clone() - 1.0) * -PADDED;
-        // Laid out in order once, or every step would do it again.
-        let [batch, positions, d_encoded] = encoded.outputs.dims();
-        let outputs = encoded.outputs.clone().reshape([batch * positions, d_encoded]);
-        let outputs = outputs.reshape([batch, positions, d_encoded]);
+        let outputs = encoded.outputs.clone();
+        let [batch, positions, _] = outputs.dims();
         let keys = self.split(self.key.forward_3d(outputs.clone()));
         let values = match &self.value {
             Some(value) => self.split(value.forward_3d(outputs)),

@@ -154,7 +154,7 @@ impl<B: Kernels> Decoder<B> {
         layers: f64,
     ) -> (Tensor<B, 2>, Tensor<B, 2>, DecoderState<B>) {
         let is_input_fed = self.place == AttentionPlace::InputFeeding;
-        let mut x = if is_input_fed { Tensor::cat(vec![embedded, state.fed], 1) } else { embedded };
+        let mut x = if is_input_fed { B::join_columns(embedded, state.fed) } else { embedded };
         let mut states = Vec::with_capacity(self.layers.len());
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
@@ -207,16 +207,21 @@ impl<B: Kernels> Decoder<B> {
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
             if self.looks_before(index) {
-                found = Some(self.attention.forward(x.clone().swap_dims(0, 1), keys));
+                found = Some(self.attention.forward(B::swap_leading(x.clone()), keys));
             }
             let input = match &found {
-                Some((context, _)) => Tensor::cat(vec![x.clone(), context.clone().swap_dims(0, 1)], 2),
+                Some((context, _)) => {
+                    let [time, batch, _] = x.dims();
+                    let joined = B::join_columns(by_row(x.clone()), by_row(B::swap_leading(context.clone())));
+                    let d = joined.dims()[1];
+                    joined.reshape([time, batch, d])
+                }
                 None => x.clone(),
             };
             let input = if index > 0 { drop(input, dropouts.layers) } else { input };
             let output = layer.sequence(input, state, mask, false, dropouts.recurrent);
             x = if self.is_residual { residual(x, output) } else { output };
         }
-        self.join(x.swap_dims(0, 1), found, keys)
+        self.join(B::swap_leading(x), found, keys)
     }
 }

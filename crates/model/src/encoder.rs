@@ -90,7 +90,7 @@ impl<B: Kernels> Encoder<B> {
             };
             x = if self.is_residual { residual(x, output) } else { output };
         }
-        Encoded { outputs: x.swap_dims(0, 1), mask: mask.transpose(), summary: Tensor::cat(last, 2).squeeze_dim(0) }
+        Encoded { outputs: B::swap_leading(x), mask: mask.transpose(), summary: Tensor::cat(last, 2).squeeze_dim(0) }
     }
 }
 

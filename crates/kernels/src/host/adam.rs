@@ -1,4 +1,5 @@
-//! One Adam step in one pass over memory; see [`crate::AdamStep`].
+//! What happens to all weights at each step, in one pass over memory: Adam (see [`crate::AdamStep`]), the norm of the
+//! gradient, the moving average.
 
 use rayon::prelude::*;
 
@@ -26,4 +27,28 @@ fn chunk(values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [
         let update = (*m / correct_1) / ((*v / correct_2).sqrt() + step.epsilon);
         *value = *value * decay - step.learning_rate * update;
     }
+}
+
+/// The sum of all squares.
+pub fn square_sum(x: &[f32]) -> f32 {
+    let sums: Vec<f64> = x.par_chunks(CHUNK).map(chunk_square_sum).collect();
+    // Summed in order, so that the result does not depend on the number of cores.
+    sums.into_iter().sum::<f64>() as f32
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn chunk_square_sum(x: &[f32]) -> f64 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    for x in x.chunks(LANES) {
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
+    }
+    sums.into_iter().sum()
+}
+
+/// Moves `average` towards `values`, of which it keeps the share `1 - decay`.
+pub fn follow(average: &mut [f32], values: &[f32], decay: f32) {
+    average.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(average, values)| {
+        average.iter_mut().zip(values).for_each(|(average, x)| *average += (1.0 - decay) * (x - *average));
+    });
 }

@@ -132,3 +132,9 @@ pub fn ssru_rows(gates: &mut [f32], before: &[f32], grad: &[f32], carry: &mut [f
         ssru_units_backward(forget, candidate, before, grad, carry_hidden, carry_cell, *mask);
     }
 }
+
+/// Turns the gradient of a hyperbolic tangent into that of its argument.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+pub fn tanh_each(grad: &mut [f32], result: &[f32]) {
+    grad.iter_mut().zip(result).for_each(|(grad, y)| *grad *= 1.0 - y * y);
+}

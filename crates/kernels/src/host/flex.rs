@@ -9,8 +9,8 @@ use burn::{
 };
 
 use super::{
-    adam, additive, attention, beam, cells, dropout, int8, layer_norm, linear, loss, packed_sequence, product,
-    sequence, tiles, top_k,
+    adam, additive, attention, beam, cells, cells_backward, dropout, int8, layer_norm, layout, linear, loss,
+    packed_sequence, product, sequence, tiles, top_k,
 };
 use crate::{
     AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Kernels, Memory, Normalized,
@@ -171,9 +171,33 @@ impl Kernels for Flex {
         after.into_extended(rules.batch, limits, tensor, int_tensor)
     }
 
+    fn join_columns(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let [[rows, a], [_, b]] = [left.dims(), right.dims()];
+        tensor(layout::join_columns(view(&floats(left)), view(&floats(right)), [rows, a, b]), [rows, a + b])
+    }
+
+    fn split_columns(x: Tensor<Self, 2>, a: usize) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        let [rows, width] = x.dims();
+        let x = floats(x);
+        let part = |start, d| tensor(layout::columns(view(&x), width, start, d), [rows, d]);
+        (part(0, a), part(a, width - a))
+    }
+
+    fn swap_leading(x: Tensor<Self, 3>) -> Tensor<Self, 3> {
+        let [a, b, d] = x.dims();
+        tensor(layout::swap_leading(view(&floats(x)), [a, b, d]), [b, a, d])
+    }
+
     fn tanh(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         let dims = x.dims();
         tensor(cells::tanh_each(view(&floats(x))), dims)
+    }
+
+    fn tanh_backward(result: Tensor<Self, 2>, grad: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let dims = grad.dims();
+        let mut grad = take(grad);
+        cells_backward::tanh_each(&mut grad, view(&floats(result)));
+        tensor(grad, dims)
     }
 
     fn attend(queries: Tensor<Self, 3>, memory: &Memory<Self>) -> (Tensor<Self, 3>, Tensor<Self, 3>) {
@@ -329,6 +353,17 @@ impl Kernels for Flex {
             weight: tensor(found.weight, [vocab, d]),
             bias: tensor(found.bias, [vocab]),
         })
+    }
+
+    fn square_sum(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
+        tensor(vec![adam::square_sum(view(&floats(x)))], [1])
+    }
+
+    fn follow(average: Tensor<Self, 1>, values: Tensor<Self, 1>, decay: f64) -> Tensor<Self, 1> {
+        let n = values.dims()[0];
+        let mut average = take(average);
+        adam::follow(&mut average, view(&floats(values)), decay as f32);
+        tensor(average, [n])
     }
 
     fn adam_step(

@@ -25,6 +25,8 @@ mod int8;
 #[cfg(feature = "flex")]
 mod layer_norm;
 #[cfg(feature = "flex")]
+mod layout;
+#[cfg(feature = "flex")]
 mod linear;
 #[cfg(feature = "flex")]
 mod loss;

@@ -97,10 +97,11 @@ fn pack(panel: &mut [u32], source: Matrix, outer: Range<usize>, depth: Range<usi
             for (pair, row) in rows[..deep.div_ceil(2)].iter_mut().enumerate() {
                 let [even, odd] = [2 * pair, 2 * pair + 1].map(|k| {
                     let mask = if k < deep { lanes(wide) } else { 0 };
+                    let at = values.as_ptr().wrapping_add((from + k) * stride + start);
+                    // The same line in the next panel: rows lie too far apart for the processor to see it coming.
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(PANEL).cast());
                     // SAFETY: as above with the dimensions exchanged; with an empty mask nothing is read.
-                    let line = unsafe {
-                        _mm512_maskz_loadu_ps(mask, values.as_ptr().wrapping_add((from + k) * stride + start))
-                    };
+                    let line = unsafe { _mm512_maskz_loadu_ps(mask, at) };
                     // SAFETY: both are 256 bits without a meaning of their own.
                     _mm512_cvtepu16_epi32(unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(line)) })
                 });

@@ -5,6 +5,7 @@ mod additive;
 mod attention;
 mod beam;
 mod int8;
+mod layout;
 mod loss;
 mod packed_sequence;
 mod precision;

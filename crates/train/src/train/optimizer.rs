@@ -85,10 +85,8 @@ where
     pub fn step(&mut self, model: Seq2Seq<B>, gradients: Gradients<B>, step: Step) -> (Seq2Seq<B>, f64) {
         let Step { mut adam, clip_norm } = step;
         // Added up in the order of the parameters, so that two runs give the same bits.
-        let squares = model.parameter_names().into_iter().filter_map(|(_, id)| gradients.get(&id)).map(|gradient| {
-            let squares: Tensor<B::InnerBackend, 1> = gradient.clone().powi_scalar(2).sum();
-            squares
-        });
+        let gradients_in_order = model.parameter_names().into_iter().filter_map(|(_, id)| gradients.get(&id));
+        let squares = gradients_in_order.map(|gradient| B::InnerBackend::square_sum(gradient.clone()));
         let sum: f32 =
             Tensor::cat(squares.collect(), 0).sum().into_data().convert::<f32>().into_vec().expect("converted")[0];
         let norm = f64::from(sum).sqrt() * f64::from(adam.gradient_scale);

@@ -207,7 +207,10 @@ struct Average<B: AutodiffBackend> {
     decay: f64,
 }
 
-impl<B: AutodiffBackend> Average<B> {
+impl<B: AutodiffBackend> Average<B>
+where
+    B::InnerBackend: Kernels,
+{
     /// Averages out of `state`; where there are none the weights as they are.
     fn restore(model: &Seq2Seq<B>, state: &mut BTreeMap<String, NamedTensor>, decay: f64, device: &B::Device) -> Self
     where
@@ -255,13 +258,16 @@ struct Follow<'a, B: AutodiffBackend> {
     decay: f64,
 }
 
-impl<B: AutodiffBackend> ModuleVisitor<B> for Follow<'_, B> {
+impl<B: AutodiffBackend> ModuleVisitor<B> for Follow<'_, B>
+where
+    B::InnerBackend: Kernels,
+{
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         let values = param.val().inner();
         let len = values.shape().num_elements();
         let values = values.reshape([len]);
         let next = match self.values.remove(&param.id) {
-            Some(average) => average * self.decay + values * (1.0 - self.decay),
+            Some(average) => B::InnerBackend::follow(average, values, self.decay),
             None => values,
         };
         self.values.insert(param.id, next);
