@@ -53,6 +53,8 @@ pub struct Hypothesis {
     pub tokens: Vec<u32>,
     /// Length-normalised log-probability.
     pub score: f32,
+    /// Whether it came to an end mark before it was as long as it may be.
+    pub is_finished: bool,
     /// Attention weights `[target][source]`, the end marks of both included; empty unless asked for.
     pub attention: Vec<Vec<f32>>,
 }
@@ -215,12 +217,14 @@ async fn collect<B: Backend>(
 
     let hypothesis = |track: &Track, rank: usize, source_length: usize| {
         let (mut path, mut weights, mut at) = (Vec::new(), Vec::new(), rank);
+        let mut is_finished = false;
         for (place, start) in track.places.iter().zip(&starts).rev() {
             let first = start + place * beam;
             let (token, parent) = (tokens[first + at] as u32, parents[first + at] as usize);
             if token != PAD {
-                if token != EOS {
-                    path.push(token);
+                match token {
+                    EOS => is_finished = true,
+                    _ => path.push(token),
                 }
                 if width > 0 {
                     let row = (first + parent) * width;
@@ -231,7 +235,7 @@ async fn collect<B: Backend>(
         }
         path.reverse();
         weights.reverse();
-        Hypothesis { tokens: path, score: track.scores[rank], attention: weights }
+        Hypothesis { tokens: path, score: track.scores[rank], is_finished, attention: weights }
     };
     // The beam is sorted by normalised score at every step.
     let best = |track, n_best, length| (0..n_best).map(|rank| hypothesis(track, rank, length)).collect();

@@ -1,18 +1,23 @@
 //! `traduko evaluate`: BLEU and chrF of a model on a test set.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use traduko_package::{MANIFEST_FILE, Score, record_scores};
-use traduko_translator::TranslateOptions;
+use traduko_translator::{Fault, TranslateOptions, Translation};
 
+use crate::atomic::write_atomically;
 use crate::corpus::read_moses;
-use crate::metrics::{BleuOptions, corpus_bleu, corpus_bleu_with, corpus_chrf};
+use crate::metrics::{
+    BleuOptions, Interval, Metric, bootstrap, corpus_bleu, corpus_bleu_with, corpus_chrf, statistics,
+};
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
 
 /// Translate a test set and score it with BLEU and chrF
@@ -42,6 +47,12 @@ pub struct EvaluateArgs {
     /// Give BLEU without regard to case as well
     #[arg(long, help_heading = "Output")]
     pub lowercase: bool,
+    /// Give 95% confidence intervals from so many bootstrap resamples, 1000 for instance
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub resamples: Option<usize>,
+    /// Write the translations with a fault there: line, faults, source and translation, tab-separated
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub faults: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -60,9 +71,56 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     bleu_lowercase: Option<f64>,
     chrf: f64,
+    /// Half the width of the 95% confidence intervals of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plus_minus: Option<[f64; 2]>,
+    /// How many translations have each fault.
+    faults: BTreeMap<&'static str, usize>,
     signature: String,
     sentences: usize,
     seconds: f64,
+}
+
+/// A translation with something wrong.
+struct Faulty {
+    line: usize,
+    faults: Vec<Fault>,
+}
+
+impl Faulty {
+    fn all(sources: &[String], translations: &[Translation]) -> Vec<Self> {
+        let lines = sources.iter().zip(translations).enumerate();
+        let lines = lines.map(|(line, (source, translation))| Self { line, faults: translation.faults(source) });
+        lines.filter(|faulty| !faulty.faults.is_empty()).collect()
+    }
+
+    fn counts(all: &[Self]) -> BTreeMap<&'static str, usize> {
+        let count = |fault| all.iter().filter(|faulty| faulty.faults.contains(&fault)).count();
+        Fault::ALL.into_iter().map(|fault| (fault.name(), count(fault))).collect()
+    }
+
+    /// Tab-separated, a line each, lines counted from 1.
+    fn write(all: &[Self], path: &Path, sources: &[String], hypotheses: &[String]) -> anyhow::Result<()> {
+        let mut table = String::new();
+        for Self { line, faults } in all {
+            let names: Vec<&str> = faults.iter().map(|fault| fault.name()).collect();
+            let fields = [&sources[*line], &hypotheses[*line]].map(|text| text.replace('\t', " "));
+            table += &format!("{}\t{}\t{}\t{}\n", line + 1, names.join(", "), fields[0], fields[1]);
+        }
+        write_atomically(path, table.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// A metric's score, with its interval where resamples were asked for.
+fn interval(metric: &impl Metric, hyps: &[String], refs: &[String], resamples: Option<usize>) -> Option<Interval> {
+    resamples.map(|resamples| bootstrap(metric, &statistics(metric, hyps, refs), resamples))
+}
+
+fn print_score(score: impl Display, interval: Option<Interval>) {
+    match interval {
+        Some(Interval { mean, half_width }) => println!("{score} (95%: {mean:.2} ± {half_width:.2})"),
+        None => println!("{score}"),
+    }
 }
 
 /// Scores the model. The exit code is 1 when `--min-bleu` is not reached.
@@ -98,23 +156,39 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
+    let faulty = Faulty::all(&sources, &translations);
     let hypotheses: Vec<String> = translations.into_iter().map(|translation| translation.text).collect();
     let (bleu, chrf) = (corpus_bleu(&hypotheses, &references), corpus_chrf(&hypotheses, &references));
     let lowercase = args.lowercase.then(|| {
         let options = BleuOptions { lowercase: true, ..BleuOptions::default() };
         corpus_bleu_with(&hypotheses, &references, options)
     });
+    let bleu_interval = interval(&bleu.options, &hypotheses, &references, args.resamples);
+    let chrf_interval = interval(&chrf.options, &hypotheses, &references, args.resamples);
+    if let Some(path) = &args.faults {
+        Faulty::write(&faulty, path, &sources, &hypotheses)?;
+    }
+    let faults = Faulty::counts(&faulty);
     if args.json {
-        let bleu_lowercase = lowercase.map(|bleu| bleu.score);
-        let (signature, sentences) = (bleu.signature(), hypotheses.len());
-        let report = Report { bleu: bleu.score, bleu_lowercase, chrf: chrf.score, signature, sentences, seconds };
+        let report = Report {
+            bleu: bleu.score,
+            bleu_lowercase: lowercase.map(|bleu| bleu.score),
+            chrf: chrf.score,
+            plus_minus: bleu_interval.zip(chrf_interval).map(|(bleu, chrf)| [bleu.half_width, chrf.half_width]),
+            faults,
+            signature: bleu.signature(),
+            sentences: hypotheses.len(),
+            seconds,
+        };
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("{bleu}");
+        print_score(&bleu, bleu_interval);
         if let Some(lowercase) = lowercase {
             println!("{lowercase}");
         }
-        println!("{chrf}\n{} sentences in {seconds:.1} s", hypotheses.len());
+        print_score(&chrf, chrf_interval);
+        let faults: Vec<String> = faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        println!("faults: {}\n{} sentences in {seconds:.1} s", faults.join(", "), hypotheses.len());
     }
     if let Some(test_set) = args.record {
         let score = |metric: &str, score: f64, signature| Score {

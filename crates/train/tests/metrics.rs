@@ -1,4 +1,4 @@
-//! BLEU and chrF against stored outputs of sacreBLEU 2.6.0.
+//! BLEU, chrF and chrF++ against stored outputs of sacreBLEU 2.6.0.
 //!
 //! `metrics/cases.json` holds texts written for this purpose and what sacreBLEU printed for them; this, run in
 //! that folder, prints it again:
@@ -14,6 +14,7 @@
 //!         ("bleu_lc", BLEU(lowercase=True)),
 //!         ("bleu_none", BLEU(tokenize="none", force=True)),
 //!         ("chrf", CHRF()),
+//!         ("chrf_words", CHRF(word_order=2)),
 //!     ]:
 //!         score = metric.corpus_score(case["hyps"], [case["refs"]])
 //!         case[key] = score.format(signature=metric.get_signature().format())
@@ -21,7 +22,9 @@
 //! ```
 
 use serde::Deserialize;
-use traduko_train::metrics::{BleuOptions, BleuTokenizer, corpus_bleu, corpus_bleu_with, corpus_chrf};
+use traduko_train::metrics::{
+    BleuOptions, BleuTokenizer, ChrfOptions, corpus_bleu, corpus_bleu_with, corpus_chrf, corpus_chrf_with,
+};
 
 #[derive(Deserialize)]
 struct Case {
@@ -32,6 +35,7 @@ struct Case {
     bleu_lc: String,
     bleu_none: String,
     chrf: String,
+    chrf_words: String,
 }
 
 fn cases() -> Vec<Case> {
@@ -61,5 +65,7 @@ fn bleu_without_case_or_tokenizer_equals_sacrebleu() {
 fn chrf_equals_sacrebleu_to_the_last_digit() {
     for case in cases() {
         assert_eq!(corpus_chrf(&case.hyps, &case.refs).to_string(), case.chrf, "{}", case.name);
+        let with_words = corpus_chrf_with(&case.hyps, &case.refs, ChrfOptions { max_words: 2 });
+        assert_eq!(with_words.to_string(), case.chrf_words, "{}", case.name);
     }
 }

@@ -14,6 +14,7 @@
 
 mod alignment;
 mod error;
+mod faults;
 mod glossary;
 mod loops;
 mod mask;
@@ -28,6 +29,7 @@ mod translator;
 pub const ATOM: char = '\u{fffc}';
 
 pub use error::TranslateError;
+pub use faults::Fault;
 pub use glossary::Glossary;
 pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
 pub use plan::Plan;

@@ -154,6 +154,7 @@ impl Plan {
                 target_offsets,
                 attention,
                 score,
+                is_cut_off,
                 ..
             } = finished.sentence;
             sentence.source_pieces.extend(source_pieces);
@@ -161,6 +162,7 @@ impl Plan {
             sentence.source_offsets.extend(source_offsets);
             sentence.target_offsets.extend(target_offsets.into_iter().map(|range| shifted(range, start)));
             sentence.score += score / n_parts;
+            sentence.is_cut_off |= is_cut_off;
             sentence.attention.extend(attention.into_iter().map(|row| {
                 let mut wide = vec![0.0; n_source];
                 wide[before..before + row.len()].copy_from_slice(&row);

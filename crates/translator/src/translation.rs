@@ -37,6 +37,8 @@ pub struct SentenceTranslation {
     /// `[target_pieces][source_pieces]`: what each word looked at; empty unless asked for. A row adds up to less
     /// than 1, since the network also looks at the end of the sentence.
     pub attention: Vec<Vec<f32>>,
+    /// Whether the network was stopped before it came to an end.
+    pub is_cut_off: bool,
     /// Other translations, best first; the chosen one is not among them.
     pub alternatives: Vec<Alternative>,
 }

@@ -162,7 +162,7 @@ impl<B: Kernels> Translator<B> {
         options: &TranslateOptions,
     ) -> Result<Option<Finished>, TranslateError> {
         let mut chosen: Option<Finished> = None;
-        for Hypothesis { tokens, score, attention: mut rows } in hypotheses {
+        for Hypothesis { tokens, score, is_finished, attention: mut rows } in hypotheses {
             if chosen.as_ref().is_some_and(|chosen| chosen.sentence.alternatives.len() + 1 >= options.n_best) {
                 break;
             }
@@ -194,6 +194,7 @@ impl<B: Kernels> Translator<B> {
                 source_offsets: segment.origins.clone(),
                 target_offsets: offsets.into_iter().map(position).collect(),
                 score,
+                is_cut_off: !is_finished,
                 attention,
                 ..SentenceTranslation::default()
             };

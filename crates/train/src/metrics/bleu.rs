@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::tokenize_13a::tokenize;
-use super::{SACREBLEU_VERSION, is_python_space};
+use super::{Metric, SACREBLEU_VERSION, is_python_space, statistics, sum};
 
 const MAX_ORDER: usize = 4;
 
@@ -61,14 +61,14 @@ pub fn corpus_bleu(hyps: &[String], refs: &[String]) -> Bleu {
 /// # Panics
 /// When there are not as many references as hypotheses.
 pub fn corpus_bleu_with(hyps: &[String], refs: &[String], options: BleuOptions) -> Bleu {
-    assert_eq!(hyps.len(), refs.len(), "one reference per hypothesis");
-    let (mut counts, mut totals) = ([0; MAX_ORDER], [0; MAX_ORDER]);
-    let (mut hyp_len, mut ref_len) = (0, 0);
-    for (hypothesis, reference) in hyps.iter().zip(refs) {
-        let hypothesis = tokens(hypothesis, options);
-        let reference = tokens(reference, options);
-        hyp_len += hypothesis.len();
-        ref_len += reference.len();
+    options.bleu(&sum(&statistics(&options, hyps, refs)))
+}
+
+impl Metric for BleuOptions {
+    /// Matched n-grams, n-grams of the hypothesis, both for n from 1 to 4, and both lengths.
+    fn statistics(&self, hypothesis: &str, reference: &str) -> Vec<f64> {
+        let (hypothesis, reference) = (tokens(hypothesis, *self), tokens(reference, *self));
+        let (mut counts, mut totals) = ([0; MAX_ORDER], [0; MAX_ORDER]);
         for n in 1..=MAX_ORDER {
             let wanted = ngrams(&reference, n);
             for (ngram, count) in ngrams(&hypothesis, n) {
@@ -76,8 +76,22 @@ pub fn corpus_bleu_with(hyps: &[String], refs: &[String], options: BleuOptions) 
                 counts[n - 1] += count.min(wanted.get(ngram).copied().unwrap_or(0));
             }
         }
+        let lengths = [hypothesis.len(), reference.len()];
+        counts.into_iter().chain(totals).chain(lengths).map(|x| x as f64).collect()
     }
-    score(counts, totals, hyp_len, ref_len, options)
+
+    fn score(&self, sums: &[f64]) -> f64 {
+        self.bleu(sums).score
+    }
+}
+
+impl BleuOptions {
+    /// The score of summed statistics with what it is made of.
+    pub fn bleu(self, sums: &[f64]) -> Bleu {
+        let at = |index: usize| sums.get(index).map_or(0, |&x| x as usize);
+        let orders = |first: usize| std::array::from_fn(|n| at(first + n));
+        score(orders(0), orders(MAX_ORDER), at(2 * MAX_ORDER), at(2 * MAX_ORDER + 1), self)
+    }
 }
 
 fn tokens(line: &str, options: BleuOptions) -> Vec<String> {

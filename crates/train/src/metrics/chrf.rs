@@ -1,27 +1,30 @@
-//! chrF2 (Popović, 2015) over a corpus, with sacreBLEU's defaults: character n-grams up to 6, no words, no spaces.
+//! chrF2 (Popović, 2015) and chrF2++ (Popović, 2017) over a corpus, with sacreBLEU's defaults: character n-grams up to 6,
+//! no spaces, and word n-grams up to 2 or none.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
-use super::{SACREBLEU_VERSION, is_python_space};
+use super::{Metric, SACREBLEU_VERSION, is_python_space, statistics, sum};
 
-const MAX_ORDER: usize = 6;
+const MAX_LETTERS: usize = 6;
 /// Recall weighs beta squared times as much as precision.
 const BETA: f64 = 2.0;
+
+/// Which n-grams count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChrfOptions {
+    /// Longest n-gram of words: 0 for chrF, 2 for chrF++.
+    pub max_words: usize,
+}
 
 /// A chrF score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chrf {
     /// 0 to 100.
     pub score: f64,
-}
-
-/// N-grams of one order, summed over the corpus.
-#[derive(Clone, Copy, Default)]
-struct Order {
-    hypothesis: usize,
-    reference: usize,
-    matched: usize,
+    /// How it was computed.
+    pub options: ChrfOptions,
 }
 
 /// chrF2 of a corpus as sacreBLEU computes it by default.
@@ -29,65 +32,109 @@ struct Order {
 /// # Panics
 /// When there are not as many references as hypotheses.
 pub fn corpus_chrf(hyps: &[String], refs: &[String]) -> Chrf {
-    assert_eq!(hyps.len(), refs.len(), "one reference per hypothesis");
-    let mut orders = [Order::default(); MAX_ORDER];
-    for (hypothesis, reference) in hyps.iter().zip(refs) {
-        let hypothesis = letters(hypothesis);
-        let reference = letters(reference);
-        for (n, order) in (1..).zip(&mut orders) {
-            let wanted = ngrams(&reference, n);
-            // Too short a reference to have any n-gram: those of the hypothesis are no miss either.
-            if wanted.is_empty() {
-                continue;
-            }
-            order.reference += wanted.values().sum::<usize>();
-            for (ngram, count) in ngrams(&hypothesis, n) {
-                order.hypothesis += count;
-                order.matched += count.min(wanted.get(ngram).copied().unwrap_or(0));
+    corpus_chrf_with(hyps, refs, ChrfOptions::default())
+}
+
+/// [`corpus_chrf`] with a choice of n-grams.
+///
+/// # Panics
+/// When there are not as many references as hypotheses.
+pub fn corpus_chrf_with(hyps: &[String], refs: &[String], options: ChrfOptions) -> Chrf {
+    Chrf { score: options.score(&sum(&statistics(&options, hyps, refs))), options }
+}
+
+impl Metric for ChrfOptions {
+    /// For each order of characters, then of words: n-grams of the hypothesis, of the reference, and those of both.
+    fn statistics(&self, hypothesis: &str, reference: &str) -> Vec<f64> {
+        let mut numbers = Vec::with_capacity(3 * (MAX_LETTERS + self.max_words));
+        let [of_hypothesis, of_reference] = [hypothesis, reference].map(letters);
+        for n in 1..=MAX_LETTERS {
+            numbers.extend(order(&of_hypothesis, &of_reference, n));
+        }
+        let [of_hypothesis, of_reference] = [hypothesis, reference].map(words);
+        for n in 1..=self.max_words {
+            numbers.extend(order(&of_hypothesis, &of_reference, n));
+        }
+        numbers
+    }
+
+    fn score(&self, sums: &[f64]) -> f64 {
+        let (mut precision, mut recall, mut effective) = (0.0, 0.0, 0.0);
+        for order in sums.chunks_exact(3) {
+            if let &[hypothesis, reference, matched] = order
+                && hypothesis > 0.0
+                && reference > 0.0
+            {
+                precision += matched / hypothesis;
+                recall += matched / reference;
+                effective += 1.0;
             }
         }
+        if precision + recall == 0.0 {
+            return 0.0;
+        }
+        precision /= effective;
+        recall /= effective;
+        let factor = BETA * BETA;
+        100.0 * ((1.0 + factor) * precision * recall / (factor * precision + recall))
     }
-    Chrf { score: score(&orders) }
 }
 
 fn letters(line: &str) -> Vec<char> {
     line.chars().filter(|&c| !is_python_space(c)).collect()
 }
 
-fn ngrams(letters: &[char], n: usize) -> HashMap<&[char], usize> {
+/// Words as chrF++ counts them: one ASCII sign at the end of a word, or else at its beginning, stands for itself.
+fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for word in line.split(is_python_space).filter(|word| !word.is_empty()) {
+        let first_end = word.chars().next().map_or(0, char::len_utf8);
+        if word.len() == first_end {
+            words.push(word);
+        } else if word.ends_with(|c: char| c.is_ascii_punctuation()) {
+            words.extend([&word[..word.len() - 1], &word[word.len() - 1..]]);
+        } else if word.starts_with(|c: char| c.is_ascii_punctuation()) {
+            words.extend([&word[..first_end], &word[first_end..]]);
+        } else {
+            words.push(word);
+        }
+    }
+    words
+}
+
+fn order<T: Eq + Hash>(hypothesis: &[T], reference: &[T], n: usize) -> [f64; 3] {
+    let wanted = ngrams(reference, n);
+    // Too short a reference to have any n-gram: those of the hypothesis are no miss either.
+    if wanted.is_empty() {
+        return [0.0; 3];
+    }
+    let (mut total, mut matched) = (0, 0);
+    for (ngram, count) in ngrams(hypothesis, n) {
+        total += count;
+        matched += count.min(wanted.get(ngram).copied().unwrap_or(0));
+    }
+    [total, wanted.values().sum(), matched].map(|x| x as f64)
+}
+
+fn ngrams<T: Eq + Hash>(items: &[T], n: usize) -> HashMap<&[T], usize> {
     let mut counts = HashMap::new();
-    for ngram in letters.windows(n) {
+    for ngram in items.windows(n) {
         *counts.entry(ngram).or_default() += 1;
     }
     counts
 }
 
-fn score(orders: &[Order; MAX_ORDER]) -> f64 {
-    let (mut precision, mut recall, mut effective) = (0.0, 0.0, 0);
-    for order in orders.iter().filter(|order| order.hypothesis > 0 && order.reference > 0) {
-        precision += order.matched as f64 / order.hypothesis as f64;
-        recall += order.matched as f64 / order.reference as f64;
-        effective += 1;
-    }
-    if precision + recall == 0.0 {
-        return 0.0;
-    }
-    precision /= f64::from(effective);
-    recall /= f64::from(effective);
-    let factor = BETA * BETA;
-    100.0 * ((1.0 + factor) * precision * recall / (factor * precision + recall))
-}
-
 impl Chrf {
     /// What sacreBLEU prints to say how the score was computed.
     pub fn signature(&self) -> String {
-        format!("nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{SACREBLEU_VERSION}")
+        let words = self.options.max_words;
+        format!("nrefs:1|case:mixed|eff:yes|nc:6|nw:{words}|space:no|version:{SACREBLEU_VERSION}")
     }
 }
 
 impl fmt::Display for Chrf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "chrF2|{} = {:.2}", self.signature(), self.score)
+        write!(f, "chrF2{}|{} = {:.2}", "+".repeat(self.options.max_words), self.signature(), self.score)
     }
 }
 

@@ -44,13 +44,35 @@ fn a_model_agrees_with_itself() {
     assert_eq!(outcome.stdout.matches('\n').count(), 1, "{}", outcome.stdout);
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["bleu", "chrf", "seconds", "sentences", "signature"]);
+    assert_eq!(keys, ["bleu", "chrf", "faults", "seconds", "sentences", "signature"]);
     assert!(report["bleu"].as_f64().unwrap() > 99.99, "{report}");
     assert!(report["chrf"].as_f64().unwrap() > 99.99, "{report}");
     assert_eq!(report["sentences"], 6);
     assert!(report["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|eff:no|tok:13a"), "{report}");
     let text = workplace.run(&EVALUATE).stdout;
     assert!(text.contains("BLEU") && text.contains("chrF2") && text.contains("6 sentences"), "{text}");
+}
+
+#[test]
+fn intervals_and_faults() {
+    let workplace = workplace();
+    let mut sources = SOURCES.to_vec();
+    sources[0] = "See https://example.org/ for {name}.";
+    workplace.write("source", &sources);
+    let outcome = workplace.run(&with(&["--json", "--resamples", "200", "--faults", "faults.tsv"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let half_widths = report["plus_minus"].as_array().unwrap();
+    assert!(half_widths.iter().all(|width| width.as_f64().unwrap() > 0.0), "{report}");
+    let counts = report["faults"].as_object().unwrap();
+    assert_eq!(counts.keys().collect::<Vec<_>>(), ["cut off", "empty", "loop", "lost number", "lost term"]);
+    assert_eq!([&counts["empty"], &counts["lost number"], &counts["lost term"]], [0, 0, 0], "{report}");
+    let table = std::fs::read_to_string(workplace.path("faults.tsv")).unwrap();
+    let n_faults: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
+    assert!(table.lines().count() as u64 <= n_faults, "{table}");
+    assert!(table.lines().all(|line| line.split('\t').count() == 4), "{table}");
+    let text = workplace.run(&with(&["--resamples", "200"])).stdout;
+    assert!(text.contains("(95%: ") && text.contains("0 lost term"), "{text}");
 }
 
 #[test]
