@@ -129,6 +129,18 @@ pub fn read_moses(source: &Path, target: &Path, mut take: impl FnMut(Pair)) -> a
     }
 }
 
+/// All lines of a file; plain, gzip or zstd.
+///
+/// # Errors
+/// When the file cannot be read or is not UTF-8.
+pub fn read_lines(path: &Path) -> anyhow::Result<Vec<String>> {
+    let (mut lines, mut reader) = (Vec::new(), Lines::open(path)?);
+    while let Some(line) = reader.next()? {
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,6 @@
-//! `traduko evaluate`: BLEU and chrF of a model on a test set.
+//! `traduko evaluate`: scores of a model on a test set.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,13 +13,12 @@ use traduko_package::{MANIFEST_FILE, Score, record_scores};
 use traduko_translator::{Fault, TranslateOptions, Translation};
 
 use crate::atomic::write_atomically;
+use crate::compare::{MetricArgs, Scored, by_name};
 use crate::corpus::read_moses;
-use crate::metrics::{
-    BleuOptions, Interval, Metric, bootstrap, corpus_bleu, corpus_bleu_with, corpus_chrf, statistics,
-};
+use crate::metrics::bleu_and_chrf;
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
 
-/// Translate a test set and score it with BLEU and chrF
+/// Translate a test set and score it
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvaluateArgs {
     /// Package (int8) or training run (floats)
@@ -44,12 +42,9 @@ pub struct EvaluateArgs {
     /// Threads to translate with [default: one per core]
     #[arg(long, value_name = "N", help_heading = "Speed")]
     pub threads: Option<usize>,
-    /// Give BLEU without regard to case as well
-    #[arg(long, help_heading = "Output")]
-    pub lowercase: bool,
-    /// Give 95% confidence intervals from so many bootstrap resamples, 1000 for instance
-    #[arg(long, value_name = "N", help_heading = "Output")]
-    pub resamples: Option<usize>,
+    /// How to score.
+    #[command(flatten)]
+    pub metrics: MetricArgs,
     /// Write the translations with a fault there: line, faults, source and translation, tab-separated
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub faults: Option<PathBuf>,
@@ -66,17 +61,10 @@ pub struct EvaluateArgs {
 
 /// The one line of `--json`.
 #[derive(Serialize)]
-struct Report {
-    bleu: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bleu_lowercase: Option<f64>,
-    chrf: f64,
-    /// Half the width of the 95% confidence intervals of both.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plus_minus: Option<[f64; 2]>,
+struct Report<'a> {
+    scores: BTreeMap<&'a str, &'a Scored>,
     /// How many translations have each fault.
     faults: BTreeMap<&'static str, usize>,
-    signature: String,
     sentences: usize,
     seconds: f64,
 }
@@ -108,18 +96,6 @@ impl Faulty {
             table += &format!("{}\t{}\t{}\t{}\n", line + 1, names.join(", "), fields[0], fields[1]);
         }
         write_atomically(path, table.as_bytes()).with_context(|| format!("writing {}", path.display()))
-    }
-}
-
-/// A metric's score, with its interval where resamples were asked for.
-fn interval(metric: &impl Metric, hyps: &[String], refs: &[String], resamples: Option<usize>) -> Option<Interval> {
-    resamples.map(|resamples| bootstrap(metric, &statistics(metric, hyps, refs), resamples))
-}
-
-fn print_score(score: impl Display, interval: Option<Interval>) {
-    match interval {
-        Some(Interval { mean, half_width }) => println!("{score} (95%: {mean:.2} ± {half_width:.2})"),
-        None => println!("{score}"),
     }
 }
 
@@ -158,54 +134,35 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
 
     let faulty = Faulty::all(&sources, &translations);
     let hypotheses: Vec<String> = translations.into_iter().map(|translation| translation.text).collect();
-    let (bleu, chrf) = (corpus_bleu(&hypotheses, &references), corpus_chrf(&hypotheses, &references));
-    let lowercase = args.lowercase.then(|| {
-        let options = BleuOptions { lowercase: true, ..BleuOptions::default() };
-        corpus_bleu_with(&hypotheses, &references, options)
-    });
-    let bleu_interval = interval(&bleu.options, &hypotheses, &references, args.resamples);
-    let chrf_interval = interval(&chrf.options, &hypotheses, &references, args.resamples);
+    let scores = args.metrics.score(&hypotheses, &references);
     if let Some(path) = &args.faults {
         Faulty::write(&faulty, path, &sources, &hypotheses)?;
     }
     let faults = Faulty::counts(&faulty);
     if args.json {
-        let report = Report {
-            bleu: bleu.score,
-            bleu_lowercase: lowercase.map(|bleu| bleu.score),
-            chrf: chrf.score,
-            plus_minus: bleu_interval.zip(chrf_interval).map(|(bleu, chrf)| [bleu.half_width, chrf.half_width]),
-            faults,
-            signature: bleu.signature(),
-            sentences: hypotheses.len(),
-            seconds,
-        };
+        let report = Report { scores: by_name(&scores), faults, sentences: hypotheses.len(), seconds };
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print_score(&bleu, bleu_interval);
-        if let Some(lowercase) = lowercase {
-            println!("{lowercase}");
-        }
-        print_score(&chrf, chrf_interval);
+        scores.iter().for_each(|scored| println!("{}", scored.line()));
         let faults: Vec<String> = faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
         println!("faults: {}\n{} sentences in {seconds:.1} s", faults.join(", "), hypotheses.len());
     }
     if let Some(test_set) = args.record {
-        let score = |metric: &str, score: f64, signature| Score {
+        let record = |scored: &Scored| Score {
             test_set: test_set.clone(),
-            metric: metric.to_owned(),
-            score,
-            signature,
+            metric: scored.name.clone(),
+            score: scored.score,
+            signature: scored.signature.clone(),
             beam: args.beam,
         };
-        let scores = vec![score("BLEU", bleu.score, bleu.signature()), score("chrF2", chrf.score, chrf.signature())];
-        if !record_scores(&args.model, scores)? {
+        if !record_scores(&args.model, scores.iter().map(record).collect())? {
             eprintln!("the model card was edited by hand and stays as it is; add the scores yourself");
         }
     }
+    let [bleu, _] = bleu_and_chrf(&hypotheses, &references);
     match args.min_bleu {
-        Some(least) if bleu.score < least => {
-            eprintln!("BLEU {:.2} is below --min-bleu {least}", bleu.score);
+        Some(least) if bleu < least => {
+            eprintln!("BLEU {bleu:.2} is below --min-bleu {least}");
             Ok(ExitCode::from(1))
         }
         _ => Ok(ExitCode::SUCCESS),

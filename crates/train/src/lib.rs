@@ -4,6 +4,7 @@ pub mod align;
 mod atomic;
 pub mod bench;
 mod body;
+pub mod compare;
 pub mod config;
 mod cores;
 pub mod corpus;

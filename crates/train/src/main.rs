@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use traduko_train::{
-    align, bench, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train, translate,
-    untrained, weights,
+    align, bench, compare, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train,
+    translate, untrained, weights,
 };
 
 /// Train, try and package recurrent translation models.
@@ -26,8 +26,10 @@ enum Verb {
     Train(train::TrainArgs),
     /// Translate standard input to standard output, a line a line
     Translate(translate::TranslateArgs),
-    /// Translate a test set and score it with BLEU and chrF
+    /// Translate a test set and score it
     Evaluate(evaluate::EvaluateArgs),
+    /// Score translations in files, and tell differences from chance
+    Compare(compare::CompareArgs),
     /// Quantize a training run and package it
     Export(export::ExportArgs),
     /// Package a network of random weights, to time an architecture before it is trained
@@ -69,6 +71,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Train(args) => train::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Translate(args) => translate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Compare(args) => compare::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Untrained(args) => untrained::run(args),
         Verb::Inspect(args) => inspect::run(args),

@@ -101,6 +101,6 @@ fn reverses_sequences_it_has_never_seen() {
     let evaluated: serde_json::Value = serde_json::from_str(&evaluated).expect("one line of JSON");
     let log = LogRecords::read(&folder.path().join("run")).expect("a log");
     let best = log.validations.iter().rfind(|line| line.is_best).expect("a best validation");
-    let wanted = [evaluated["bleu"].as_f64(), evaluated["chrf"].as_f64()];
+    let wanted = ["BLEU", "chrF2"].map(|name| evaluated["scores"][name]["score"].as_f64());
     assert_eq!([best.valid_bleu, best.valid_chrf], wanted);
 }

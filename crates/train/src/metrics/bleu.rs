@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::tokenize_13a::tokenize;
-use super::{Metric, SACREBLEU_VERSION, is_python_space, statistics, sum};
+use super::{Metric, SACREBLEU_VERSION, is_python_space};
 
 const MAX_ORDER: usize = 4;
 
@@ -48,22 +48,6 @@ pub struct Bleu {
     pub options: BleuOptions,
 }
 
-/// BLEU of a corpus as sacreBLEU computes it by default: 13a, mixed case, exponential smoothing.
-///
-/// # Panics
-/// When there are not as many references as hypotheses.
-pub fn corpus_bleu(hyps: &[String], refs: &[String]) -> Bleu {
-    corpus_bleu_with(hyps, refs, BleuOptions::default())
-}
-
-/// [`corpus_bleu`] with a choice of case and tokenizer.
-///
-/// # Panics
-/// When there are not as many references as hypotheses.
-pub fn corpus_bleu_with(hyps: &[String], refs: &[String], options: BleuOptions) -> Bleu {
-    options.bleu(&sum(&statistics(&options, hyps, refs)))
-}
-
 impl Metric for BleuOptions {
     /// Matched n-grams, n-grams of the hypothesis, both for n from 1 to 4, and both lengths.
     fn statistics(&self, hypothesis: &str, reference: &str) -> Vec<f64> {
@@ -82,6 +66,25 @@ impl Metric for BleuOptions {
 
     fn score(&self, sums: &[f64]) -> f64 {
         self.bleu(sums).score
+    }
+
+    fn name(&self) -> String {
+        let case = if self.lowercase { "-lc" } else { "" };
+        let tokenizer = if self.tokenizer == BleuTokenizer::None { "-tok" } else { "" };
+        format!("BLEU{case}{tokenizer}")
+    }
+
+    fn signature(&self) -> String {
+        let case = if self.lowercase { "lc" } else { "mixed" };
+        let tokenizer = match self.tokenizer {
+            BleuTokenizer::V13a => "13a",
+            BleuTokenizer::None => "none",
+        };
+        format!("nrefs:1|case:{case}|eff:no|tok:{tokenizer}|smooth:exp|version:{SACREBLEU_VERSION}")
+    }
+
+    fn line(&self, sums: &[f64]) -> String {
+        self.bleu(sums).to_string()
     }
 }
 
@@ -153,18 +156,6 @@ fn score(
     Bleu { score, counts, totals, precisions, brevity_penalty, hyp_len, ref_len, options }
 }
 
-impl Bleu {
-    /// What sacreBLEU prints to say how the score was computed.
-    pub fn signature(&self) -> String {
-        let case = if self.options.lowercase { "lc" } else { "mixed" };
-        let tokenizer = match self.options.tokenizer {
-            BleuTokenizer::V13a => "13a",
-            BleuTokenizer::None => "none",
-        };
-        format!("nrefs:1|case:{case}|eff:no|tok:{tokenizer}|smooth:exp|version:{SACREBLEU_VERSION}")
-    }
-}
-
 impl fmt::Display for Bleu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let precisions = self.precisions.map(|precision| format!("{precision:.1}")).join("/");
@@ -172,7 +163,7 @@ impl fmt::Display for Bleu {
         write!(
             f,
             "BLEU|{} = {:.2} {precisions} (BP = {:.3} ratio = {ratio:.3} hyp_len = {} ref_len = {})",
-            self.signature(),
+            self.options.signature(),
             self.score,
             self.brevity_penalty,
             self.hyp_len,
@@ -185,14 +176,15 @@ impl fmt::Display for Bleu {
 mod tests {
     use super::*;
 
-    fn lines(text: &[&str]) -> Vec<String> {
-        text.iter().map(|line| line.to_string()).collect()
+    fn bleu(hypothesis: &str, reference: &str) -> Bleu {
+        let options = BleuOptions::default();
+        options.bleu(&options.statistics(hypothesis, reference))
     }
 
     /// One word of four differs: precisions 3/4, 2/3, 1/2 and, smoothed, (1/2)/1; their product is 1/8.
     #[test]
     fn by_hand() {
-        let bleu = corpus_bleu(&lines(&["a b c d"]), &lines(&["a b c e"]));
+        let bleu = bleu("a b c d", "a b c e");
         assert_eq!(bleu.counts, [3, 2, 1, 0]);
         assert_eq!(bleu.totals, [4, 3, 2, 1]);
         assert!((bleu.score - 100.0 * 0.125f64.powf(0.25)).abs() < 1e-9);
@@ -201,13 +193,13 @@ mod tests {
     /// Four words of five, all right: the penalty alone, exp(1 - 5/4).
     #[test]
     fn brevity_by_hand() {
-        let bleu = corpus_bleu(&lines(&["a b c d"]), &lines(&["a b c d e"]));
+        let bleu = bleu("a b c d", "a b c d e");
         assert!((bleu.score - 100.0 * (-0.25f64).exp()).abs() < 1e-9);
     }
 
     #[test]
     fn a_repeated_word_matches_once() {
-        let bleu = corpus_bleu(&lines(&["a a a a"]), &lines(&["a b c d"]));
+        let bleu = bleu("a a a a", "a b c d");
         assert_eq!(bleu.counts, [1, 0, 0, 0]);
     }
 }

@@ -2,10 +2,9 @@
 //! no spaces, and word n-grams up to 2 or none.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::hash::Hash;
 
-use super::{Metric, SACREBLEU_VERSION, is_python_space, statistics, sum};
+use super::{Metric, SACREBLEU_VERSION, is_python_space};
 
 const MAX_LETTERS: usize = 6;
 /// Recall weighs beta squared times as much as precision.
@@ -16,31 +15,6 @@ const BETA: f64 = 2.0;
 pub struct ChrfOptions {
     /// Longest n-gram of words: 0 for chrF, 2 for chrF++.
     pub max_words: usize,
-}
-
-/// A chrF score.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Chrf {
-    /// 0 to 100.
-    pub score: f64,
-    /// How it was computed.
-    pub options: ChrfOptions,
-}
-
-/// chrF2 of a corpus as sacreBLEU computes it by default.
-///
-/// # Panics
-/// When there are not as many references as hypotheses.
-pub fn corpus_chrf(hyps: &[String], refs: &[String]) -> Chrf {
-    corpus_chrf_with(hyps, refs, ChrfOptions::default())
-}
-
-/// [`corpus_chrf`] with a choice of n-grams.
-///
-/// # Panics
-/// When there are not as many references as hypotheses.
-pub fn corpus_chrf_with(hyps: &[String], refs: &[String], options: ChrfOptions) -> Chrf {
-    Chrf { score: options.score(&sum(&statistics(&options, hyps, refs))), options }
 }
 
 impl Metric for ChrfOptions {
@@ -77,6 +51,14 @@ impl Metric for ChrfOptions {
         recall /= effective;
         let factor = BETA * BETA;
         100.0 * ((1.0 + factor) * precision * recall / (factor * precision + recall))
+    }
+
+    fn name(&self) -> String {
+        format!("chrF2{}", "+".repeat(self.max_words))
+    }
+
+    fn signature(&self) -> String {
+        format!("nrefs:1|case:mixed|eff:yes|nc:6|nw:{}|space:no|version:{SACREBLEU_VERSION}", self.max_words)
     }
 }
 
@@ -124,36 +106,27 @@ fn ngrams<T: Eq + Hash>(items: &[T], n: usize) -> HashMap<&[T], usize> {
     counts
 }
 
-impl Chrf {
-    /// What sacreBLEU prints to say how the score was computed.
-    pub fn signature(&self) -> String {
-        let words = self.options.max_words;
-        format!("nrefs:1|case:mixed|eff:yes|nc:6|nw:{words}|space:no|version:{SACREBLEU_VERSION}")
-    }
-}
-
-impl fmt::Display for Chrf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "chrF2{}|{} = {:.2}", "+".repeat(self.options.max_words), self.signature(), self.score)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn chrf(hypothesis: &str, reference: &str) -> f64 {
+        let options = ChrfOptions::default();
+        options.score(&options.statistics(hypothesis, reference))
+    }
+
     /// `ab` against `ac`: order 1 has precision and recall 1/2, order 2 has 0, so both average 1/4, and so does F.
     #[test]
     fn by_hand() {
-        let chrf = corpus_chrf(&["a b".into()], &["ac".into()]);
-        assert!((chrf.score - 25.0).abs() < 1e-9);
+        let chrf = chrf("a b", "ac");
+        assert!((chrf - 25.0).abs() < 1e-9);
     }
 
     /// `ab` against `abcd`: precision 1, 1; recall 2/4, 1/3; orders 3 and 4 have no n-gram in the hypothesis.
     /// Averages 1 and 5/12: 5 * (5/12) / (4 + 5/12) = 25/53.
     #[test]
     fn recall_weighs_more_by_hand() {
-        let chrf = corpus_chrf(&["ab".into()], &["abcd".into()]);
-        assert!((chrf.score - 2500.0 / 53.0).abs() < 1e-9);
+        let chrf = chrf("ab", "abcd");
+        assert!((chrf - 2500.0 / 53.0).abs() < 1e-9);
     }
 }

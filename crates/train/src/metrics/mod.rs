@@ -1,4 +1,4 @@
-//! BLEU, chrF and chrF++, equal to sacreBLEU's to the last printed digit.
+//! BLEU, chrF, chrF++ and TER, equal to sacreBLEU's to the last printed digit; ROUGE and METEOR.
 //!
 //! Published numbers are only comparable when they come from the same tokenizer and the same smoothing, so each
 //! score carries sacreBLEU's signature. Own code, because the crates at hand compute other variants: `bleuscore`
@@ -9,11 +9,19 @@ use rayon::prelude::*;
 mod bleu;
 mod bootstrap;
 mod chrf;
+mod kind;
+mod meteor;
+mod rouge;
+mod ter;
 mod tokenize_13a;
 
-pub use bleu::{Bleu, BleuOptions, BleuTokenizer, corpus_bleu, corpus_bleu_with};
-pub use bootstrap::{Interval, bootstrap};
-pub use chrf::{Chrf, ChrfOptions, corpus_chrf, corpus_chrf_with};
+pub use bleu::{Bleu, BleuOptions, BleuTokenizer};
+pub use bootstrap::{Bootstrap, Interval};
+pub use chrf::ChrfOptions;
+pub use kind::MetricKind;
+pub use meteor::MeteorOptions;
+pub use rouge::RougeOptions;
+pub use ter::TerOptions;
 
 /// A score of a corpus that follows from sums over its sentences.
 pub trait Metric: Sync {
@@ -22,13 +30,29 @@ pub trait Metric: Sync {
 
     /// The score, 0 to 100, where `sums` are the sentences' statistics added up; none for no sentence.
     fn score(&self, sums: &[f64]) -> f64;
+
+    /// A short name.
+    fn name(&self) -> String;
+
+    /// How it is computed, as sacreBLEU writes it.
+    fn signature(&self) -> String;
+
+    /// Whether lower is better.
+    fn is_error(&self) -> bool {
+        false
+    }
+
+    /// The score with all there is to know of it.
+    fn line(&self, sums: &[f64]) -> String {
+        format!("{}|{} = {:.2}", self.name(), self.signature(), self.score(sums))
+    }
 }
 
 /// The statistics of every sentence.
 ///
 /// # Panics
 /// When there are not as many references as hypotheses.
-pub fn statistics(metric: &impl Metric, hyps: &[String], refs: &[String]) -> Vec<Vec<f64>> {
+pub fn statistics(metric: &(impl Metric + ?Sized), hyps: &[String], refs: &[String]) -> Vec<Vec<f64>> {
     assert_eq!(hyps.len(), refs.len(), "one reference per hypothesis");
     hyps.par_iter().zip(refs).map(|(hypothesis, reference)| metric.statistics(hypothesis, reference)).collect()
 }
@@ -41,6 +65,15 @@ pub fn sum<'a>(statistics: impl IntoIterator<Item = &'a Vec<f64>>) -> Vec<f64> {
         sums.iter_mut().zip(sentence).for_each(|(sum, x)| *sum += x);
     }
     sums
+}
+
+/// BLEU and chrF of a corpus as sacreBLEU computes them by default.
+///
+/// # Panics
+/// When there are not as many references as hypotheses.
+pub fn bleu_and_chrf(hyps: &[String], refs: &[String]) -> [f64; 2] {
+    let (bleu, chrf) = (BleuOptions::default(), ChrfOptions::default());
+    [bleu.score(&sum(&statistics(&bleu, hyps, refs))), chrf.score(&sum(&statistics(&chrf, hyps, refs)))]
 }
 
 /// The release of sacreBLEU whose numbers these are.

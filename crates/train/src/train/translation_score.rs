@@ -11,11 +11,7 @@ use traduko_model::{SearchOptions, Seq2Seq, beam_search};
 use traduko_text::SubwordTokenizer;
 
 use crate::{
-    config::OptimisationConfig,
-    cores::map_on_threads,
-    dataset::Dataset,
-    device::Device,
-    metrics::{corpus_bleu, corpus_chrf},
+    config::OptimisationConfig, cores::map_on_threads, dataset::Dataset, device::Device, metrics::bleu_and_chrf,
     native::n_threads,
 };
 
@@ -113,10 +109,8 @@ pub fn translation_scores<B: Kernels>(
     let references = chosen.iter().map(|&index| Ok(tokenizer.decode(valid.target(index))?));
     let references = references.collect::<anyhow::Result<Vec<String>>>()?;
     let hypotheses = translated.concat();
-    Ok(TranslationScores {
-        bleu: corpus_bleu(&hypotheses, &references).score,
-        chrf: corpus_chrf(&hypotheses, &references).score,
-    })
+    let [bleu, chrf] = bleu_and_chrf(&hypotheses, &references);
+    Ok(TranslationScores { bleu, chrf })
 }
 
 /// At most `wanted` of the numbers below `n`, evenly spread: prepared text holds its sources one after another.

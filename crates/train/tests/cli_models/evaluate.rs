@@ -44,11 +44,12 @@ fn a_model_agrees_with_itself() {
     assert_eq!(outcome.stdout.matches('\n').count(), 1, "{}", outcome.stdout);
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["bleu", "chrf", "faults", "seconds", "sentences", "signature"]);
-    assert!(report["bleu"].as_f64().unwrap() > 99.99, "{report}");
-    assert!(report["chrf"].as_f64().unwrap() > 99.99, "{report}");
+    assert_eq!(keys, ["faults", "scores", "seconds", "sentences"]);
+    let (bleu, chrf) = (&report["scores"]["BLEU"], &report["scores"]["chrF2"]);
+    assert!(bleu["score"].as_f64().unwrap() > 99.99, "{report}");
+    assert!(chrf["score"].as_f64().unwrap() > 99.99, "{report}");
     assert_eq!(report["sentences"], 6);
-    assert!(report["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|eff:no|tok:13a"), "{report}");
+    assert!(bleu["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|eff:no|tok:13a"), "{report}");
     let text = workplace.run(&EVALUATE).stdout;
     assert!(text.contains("BLEU") && text.contains("chrF2") && text.contains("6 sentences"), "{text}");
 }
@@ -62,8 +63,8 @@ fn intervals_and_faults() {
     let outcome = workplace.run(&with(&["--json", "--resamples", "200", "--faults", "faults.tsv"]));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let half_widths = report["plus_minus"].as_array().unwrap();
-    assert!(half_widths.iter().all(|width| width.as_f64().unwrap() > 0.0), "{report}");
+    let scores = report["scores"].as_object().unwrap();
+    assert!(scores.values().all(|score| score["plus_minus"].as_f64().unwrap() > 0.0), "{report}");
     let counts = report["faults"].as_object().unwrap();
     assert_eq!(counts.keys().collect::<Vec<_>>(), ["cut off", "empty", "loop", "lost number", "lost term"]);
     assert_eq!([&counts["empty"], &counts["lost number"], &counts["lost term"]], [0, 0, 0], "{report}");
@@ -90,7 +91,7 @@ fn compressed_files_and_float_weights_count_as_well() {
         let outcome = workplace.run(&[&["evaluate", "--json", "--model", model][..], &files].concat());
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-        assert!(report["bleu"].as_f64().unwrap() > 99.99, "{model}: {report}");
+        assert!(report["scores"]["BLEU"]["score"].as_f64().unwrap() > 99.99, "{model}: {report}");
     }
 }
 

@@ -1,0 +1,156 @@
+//! `traduko compare`: translations in files against a reference, and against each other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use crate::corpus::read_lines;
+use crate::metrics::{Bootstrap, Interval, Metric, MetricKind, statistics, sum};
+
+/// Score translations in files, and tell differences from chance
+#[derive(Clone, Debug, clap::Args)]
+pub struct CompareArgs {
+    /// Translations, a line each; where there are several files, the others are compared with the first
+    #[arg(required = true, value_name = "FILE")]
+    pub translations: Vec<PathBuf>,
+    /// Reference translations, a line each; plain, gzip or zstd
+    #[arg(long, value_name = "FILE")]
+    pub reference: PathBuf,
+    /// How to score.
+    #[command(flatten)]
+    pub metrics: MetricArgs,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which metrics, and how sure one is of them.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MetricArgs {
+    /// Metrics, separated by commas
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "bleu,chrf",
+        value_name = "NAMES",
+        help_heading = "Metrics"
+    )]
+    pub metrics: Vec<MetricKind>,
+    /// Give 95% confidence intervals from so many bootstrap resamples, 1000 for instance
+    #[arg(long, value_name = "N", help_heading = "Metrics")]
+    pub resamples: Option<usize>,
+    /// Language of the references, whose stems METEOR looks at
+    #[arg(long, default_value = "fr", value_name = "CODE", help_heading = "Metrics")]
+    pub language: String,
+}
+
+/// What one metric says of one system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scored {
+    /// The metric's short name.
+    #[serde(skip)]
+    pub name: String,
+    /// The score.
+    pub score: f64,
+    /// How it was computed.
+    pub signature: String,
+    /// Half the width of the 95% confidence interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plus_minus: Option<f64>,
+    /// How probable so large a difference from the first system would be if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    #[serde(skip)]
+    line: String,
+    #[serde(skip)]
+    bootstrap: Option<Bootstrap>,
+}
+
+impl Scored {
+    fn new(metric: &dyn Metric, statistics: &[Vec<f64>], resamples: Option<usize>) -> Self {
+        let bootstrap = resamples.map(|resamples| Bootstrap::new(metric, statistics, resamples));
+        let (sums, interval) = (sum(statistics), bootstrap.as_ref().map(Bootstrap::interval));
+        let mut line = metric.line(&sums);
+        if let Some(Interval { mean, half_width }) = interval {
+            line += &format!(" (95%: {mean:.2} ± {half_width:.2})");
+        }
+        Self {
+            name: metric.name(),
+            score: metric.score(&sums),
+            signature: metric.signature(),
+            plus_minus: interval.map(|interval| interval.half_width),
+            p: None,
+            line,
+            bootstrap,
+        }
+    }
+
+    fn compare_with(&mut self, first: &Self) {
+        if let (Some(bootstrap), Some(first)) = (&self.bootstrap, &first.bootstrap) {
+            let p = bootstrap.p_value(first);
+            self.line += &format!(", p = {p:.4}");
+            self.p = Some(p);
+        }
+    }
+
+    /// All that is known, on one line.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+impl MetricArgs {
+    /// Scores one system with every metric that was asked for.
+    pub fn score(&self, hyps: &[String], refs: &[String]) -> Vec<Scored> {
+        let metrics = self.metrics.iter().map(|kind| kind.metric(&self.language));
+        metrics.map(|metric| Scored::new(&*metric, &statistics(&*metric, hyps, refs), self.resamples)).collect()
+    }
+}
+
+/// By the metrics' names, for JSON.
+pub fn by_name(scores: &[Scored]) -> BTreeMap<&str, &Scored> {
+    scores.iter().map(|scored| (scored.name.as_str(), scored)).collect()
+}
+
+/// One system's part of the JSON.
+#[derive(Serialize)]
+struct System<'a> {
+    file: String,
+    scores: BTreeMap<&'a str, &'a Scored>,
+}
+
+/// Prints a line a metric for every file.
+///
+/// # Errors
+/// A file that cannot be read, files of different lengths.
+pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
+    let refs = read_lines(&args.reference)?;
+    ensure!(!refs.is_empty(), "{}: no sentences inside", args.reference.display());
+    let mut systems: Vec<(String, Vec<Scored>)> = Vec::new();
+    for path in &args.translations {
+        let hyps = read_lines(path)?;
+        let (file, n) = (path.display().to_string(), hyps.len());
+        let reference = args.reference.display();
+        ensure!(n == refs.len(), "{file} has {n} lines and {reference} has {}; wanted as many", refs.len());
+        let mut scores = args.metrics.score(&hyps, &refs);
+        if let Some((_, first)) = systems.first() {
+            scores.iter_mut().zip(first).for_each(|(scored, first)| scored.compare_with(first));
+        }
+        systems.push((file, scores));
+    }
+    if args.json {
+        let systems: Vec<System> =
+            systems.iter().map(|(file, scores)| System { file: file.clone(), scores: by_name(scores) }).collect();
+        println!("{}", serde_json::to_string(&systems)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (file, scores) in &systems {
+        println!("{file}");
+        scores.iter().for_each(|scored| println!("  {}", scored.line()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
