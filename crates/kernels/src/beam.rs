@@ -41,8 +41,10 @@ impl<B: Kernels> Beam<B> {
 pub struct BeamRules {
     /// Sentences.
     pub batch: usize,
-    /// Hypotheses are ranked by their log-probability over their length to this power.
+    /// Hypotheses are ranked by their log-probability over `(offset + length) / (offset + 1)` to this power.
     pub length_penalty: f32,
+    /// The offset.
+    pub length_offset: f32,
     /// A sentence is done once so many of its best hypotheses are finished, and with it all that is left of it.
     pub n_best: usize,
     /// The token that ends a hypothesis.
@@ -79,7 +81,8 @@ pub(crate) fn extend<B: Kernels>(
     let lengths = before.lengths + open.clone(); // [rows, 1]
     let tokens = tokens * open.int() + before.finished.clone().int() * rules.padding as i32; // [rows, width]
 
-    let normalised = scores.clone() / lengths.clone().powf_scalar(rules.length_penalty);
+    let relative = (lengths.clone() + rules.length_offset) / (rules.length_offset + 1.0);
+    let normalised = scores.clone() / relative.powf_scalar(rules.length_penalty);
     let (_, chosen) = B::top_k(normalised.reshape([batch, beam * width]), beam); // [batch, beam]
     let tokens: Tensor<B, 1, Int> = tokens.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows]);
     let scores = scores.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows, 1]);

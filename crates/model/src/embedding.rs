@@ -64,6 +64,11 @@ impl<B: Kernels> Embedding<B> {
         self.output().forward(x)
     }
 
+    /// [`Self::logits`] without their bias.
+    pub fn product(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.output().product(x, None)
+    }
+
     /// Summed cross-entropy `[2]`, label-smoothed and plain, of what [`Self::logits`] makes of `x` `[n, d_embedding]`, whose
     /// right answers are `targets` `[n]`, each with its weight of `weights` `[n]`.
     pub fn loss(

@@ -14,6 +14,7 @@ mod layer;
 mod projection;
 mod search;
 mod seq2seq;
+mod steering;
 mod weights;
 
 pub use attention::{Attention, Keys};
@@ -26,6 +27,7 @@ pub use layer::Layer;
 pub use projection::Projection;
 pub use search::{Hypothesis, SearchOptions, beam_search};
 pub use seq2seq::{Forced, Losses, Pairs, Seq2Seq, SourceBatch};
+pub use steering::{Sampling, Steering};
 pub use weights::{Init, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError};
 
 /// Id of the padding token.

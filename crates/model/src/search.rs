@@ -5,10 +5,14 @@
 //! the space is exhaustive. Tokens and back-pointers stay on the device; one small read every few steps tells
 //! which sentences are done, and where the backend gains by it those leave the batch.
 
-use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend};
 use traduko_kernels::{Beam, BeamRules, DEAD, Extended, Kernels};
 
-use crate::{BOS, EOS, PAD, UNK, seq2seq::Seq2Seq};
+use crate::{
+    BOS, EOS, PAD, UNK,
+    seq2seq::Seq2Seq,
+    steering::{Steered, Steering},
+};
 
 /// Steps between two looks at which sentences are done, where looking waits for the device.
 const STEPS_PER_READ: usize = 4;
@@ -22,14 +26,18 @@ pub struct SearchOptions {
     pub max_length: usize,
     /// Most target tokens for each source token besides.
     pub max_length_factor: Option<f32>,
-    /// A score is the log-probability divided by the length to this power (0: not normalised).
+    /// A score is the log-probability divided by `((offset + length) / (offset + 1))` to this power (0: not normalised).
     pub length_penalty: f32,
-    /// Hypotheses returned for each sentence, at most `beam`.
+    /// The offset: 0 for the plain length, 5 as Wu et al. (2016) have it.
+    pub length_offset: f32,
+    /// Hypotheses returned for each sentence, at most `beam`; where tokens are drawn, draws.
     pub n_best: usize,
     /// Whether attention weights are returned.
     pub with_attention: bool,
     /// Go on until every hypothesis in the beam is finished, rather than until the `n_best` best ones are.
     pub is_exhaustive: bool,
+    /// Rules beyond the network's own mind. Drawing takes no account of `beam`.
+    pub steering: Steering,
 }
 
 impl Default for SearchOptions {
@@ -39,9 +47,11 @@ impl Default for SearchOptions {
             max_length: 128,
             max_length_factor: None,
             length_penalty: 1.0,
+            length_offset: 0.0,
             n_best: 1,
             with_attention: false,
             is_exhaustive: false,
+            steering: Steering::default(),
         }
     }
 }
@@ -109,6 +119,26 @@ pub async fn beam_search<B: Kernels>(
     if sources.is_empty() {
         return Vec::new();
     }
+    if options.steering.sampling.is_none() {
+        return search(model, sources, &vec![0; sources.len()], options, device).await;
+    }
+    // Every draw is a sentence of its own.
+    let n = options.n_best.max(1);
+    let repeated: Vec<Vec<u32>> = sources.iter().flat_map(|source| std::iter::repeat_n(source.clone(), n)).collect();
+    let draws: Vec<usize> = (0..repeated.len()).map(|index| index % n).collect();
+    let options = SearchOptions { beam: 1, n_best: 1, ..options.clone() };
+    let drawn = search(model, &repeated, &draws, &options, device).await;
+    let mut drawn = drawn.into_iter().flatten();
+    sources.iter().map(|_| drawn.by_ref().take(n).collect()).collect()
+}
+
+async fn search<B: Kernels>(
+    model: &Seq2Seq<B>,
+    sources: &[Vec<u32>],
+    draws: &[usize],
+    options: &SearchOptions,
+    device: &B::Device,
+) -> Vec<Vec<Hypothesis>> {
     let (batch, beam) = (sources.len(), options.beam.max(1));
     let rows = batch * beam;
     let n_best = options.n_best.clamp(1, beam);
@@ -131,6 +161,7 @@ pub async fn beam_search<B: Kernels>(
     let bias = floats::<B, 1>(bias, [model.n_vocab], device);
     let bias = model.embedding.bias().map_or(bias.clone(), |output| output + bias);
 
+    let mut steered = Steered::new(&options.steering, sources, draws, beam);
     let mut tracks = vec![Track::default(); batch];
     // The sentences that are in the batch, by number.
     let mut sentences: Vec<usize> = (0..batch).collect();
@@ -141,10 +172,20 @@ pub async fn beam_search<B: Kernels>(
         let (output, attention, next) = model.decoder.step(embedded, state, &keys);
         // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
         let width = beam.min(model.n_vocab);
-        let (best, tokens) = model.embedding.most_probable(output, bias.clone(), width); // [rows, width]
+        let (best, tokens) = match &mut steered {
+            None => model.embedding.most_probable(output, bias.clone(), width), // [rows, width]
+            Some(steered) => {
+                let log_probabilities = log_softmax(model.embedding.product(output) + bias.clone().unsqueeze_dim(0), 1);
+                let shape = log_probabilities.dims();
+                let mut values = read(log_probabilities).await;
+                steered.apply(&mut values, model.n_vocab, &sentences);
+                B::top_k(floats(values, shape, device), width)
+            }
+        };
         let rules = BeamRules {
             batch: sentences.len(),
             length_penalty: options.length_penalty,
+            length_offset: options.length_offset,
             n_best: if options.is_exhaustive { beam } else { n_best },
             end: EOS,
             padding: PAD,
@@ -153,6 +194,9 @@ pub async fn beam_search<B: Kernels>(
         live = extended;
         // With one hypothesis a sentence every row goes on from itself.
         state = if beam == 1 { next } else { next.map(|x| B::select_rows(x, from.clone())) };
+        if let Some(steered) = &mut steered {
+            steered.follow(&read_ints(from).await, &read_ints(live.tokens.clone()).await);
+        }
         let tokens = live.tokens.clone().reshape([sentences.len(), beam]);
         steps.push(Step { tokens, parents, attention: options.with_attention.then_some(attention) });
         for (place, &sentence) in sentences.iter().enumerate() {
@@ -168,7 +212,7 @@ pub async fn beam_search<B: Kernels>(
         if !is_over && (!B::SHRINKS_BATCHES || staying.len() == sentences.len()) {
             continue;
         }
-        let lengths = live.lengths.clone().clamp_min(1.0);
+        let lengths = (live.lengths.clone().clamp_min(1.0) + options.length_offset) / (options.length_offset + 1.0);
         let scores = read(live.scores.clone() / lengths.powf_scalar(options.length_penalty)).await;
         for (scores, &sentence) in scores.chunks_exact(beam).zip(&sentences) {
             tracks[sentence].scores = scores.to_vec();
@@ -177,7 +221,11 @@ pub async fn beam_search<B: Kernels>(
             break;
         }
         keys = keys.select(&staying);
-        let rows = ints::<B>(staying.iter().flat_map(|&place| place * beam..(place + 1) * beam), device);
+        let rows = || staying.iter().flat_map(|&place| place * beam..(place + 1) * beam);
+        if let Some(steered) = &mut steered {
+            steered.select(rows());
+        }
+        let rows = ints::<B>(rows(), device);
         state = state.map(|x| B::select_rows(x, rows.clone()));
         live = live.select(&rows);
         sentences = staying.into_iter().map(|place| sentences[place]).collect();

@@ -10,13 +10,14 @@ use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use traduko_package::{MANIFEST_FILE, Score, record_scores};
-use traduko_translator::{Fault, TranslateOptions, Translation};
+use traduko_translator::{Fault, Translation};
 
 use crate::atomic::write_atomically;
 use crate::compare::{MetricArgs, Scored, by_name};
 use crate::corpus::read_moses;
 use crate::metrics::bleu_and_chrf;
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
+use crate::search_args::SearchArgs;
 
 /// Translate a test set and score it
 #[derive(Clone, Debug, clap::Args)]
@@ -30,18 +31,9 @@ pub struct EvaluateArgs {
     /// Reference translations, a line each, as many as there are source sentences
     #[arg(long, value_name = "FILE")]
     pub reference: PathBuf,
-    /// Hypotheses kept at each step; 1 is greedy
-    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Search")]
-    pub beam: usize,
-    /// Exponent of the length that scores are divided by
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Search")]
-    pub length_penalty: f32,
-    /// Sentences translated at once by one thread
-    #[arg(long, default_value_t = 16, value_name = "N", help_heading = "Speed")]
-    pub batch: usize,
-    /// Threads to translate with [default: one per core]
-    #[arg(long, value_name = "N", help_heading = "Speed")]
-    pub threads: Option<usize>,
+    /// How to search.
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// How to score.
     #[command(flatten)]
     pub metrics: MetricArgs,
@@ -104,14 +96,9 @@ impl Faulty {
 /// # Errors
 /// A model or a file that cannot be read, files of different lengths, an option out of range.
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let options = TranslateOptions {
-        beam: args.beam,
-        length_penalty: args.length_penalty,
-        batch_sentences: args.batch,
-        ..TranslateOptions::default()
-    };
+    let options = args.search.options();
     options.validate()?;
-    let threads = n_threads(args.threads)?;
+    let threads = n_threads(args.search.threads)?;
     if args.record.is_some() && !args.model.join(MANIFEST_FILE).exists() {
         bail!("--record: {} is no package; scores go into a package's manifest", args.model.display());
     }
@@ -153,7 +140,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
             metric: scored.name.clone(),
             score: scored.score,
             signature: scored.signature.clone(),
-            beam: args.beam,
+            beam: args.search.beam,
         };
         if !record_scores(&args.model, scores.iter().map(record).collect())? {
             eprintln!("the model card was edited by hand and stays as it is; add the scores yourself");

@@ -10,6 +10,7 @@ use anyhow::Context;
 use traduko_translator::{Glossary, TranslateOptions, Translation};
 
 use crate::native::{n_threads, open_translator, translate_on_all_cores};
+use crate::search_args::SearchArgs;
 
 /// Lines translated at once when no person waits for each: enough to fill batches of like lengths.
 const LINES_AT_ONCE: usize = 1000;
@@ -23,18 +24,9 @@ pub struct TranslateArgs {
     /// Terms whose translation is fixed: a JSON object of terms and translations, such as {"bike": "vélo", "Acme": "Acme"}
     #[arg(long, value_name = "FILE")]
     pub glossary: Option<PathBuf>,
-    /// Hypotheses kept at each step; 1 is greedy and fastest
-    #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Search")]
-    pub beam: usize,
-    /// Exponent of the length that scores are divided by; larger favours longer sentences
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Search")]
-    pub length_penalty: f32,
-    /// Most target subwords for each source subword; without it a translation may be twice as long, and some more
-    #[arg(long, value_name = "X", help_heading = "Search")]
-    pub max_length_factor: Option<f32>,
-    /// Take the best translation as it is, even where a number of the source is missing from it
-    #[arg(long, help_heading = "Search")]
-    pub any_numbers: bool,
+    /// How to search.
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// Print the N best of each line as `line ||| text ||| score`, lines counted from 0
     #[arg(long, value_name = "N", conflicts_with = "alignment", help_heading = "Output")]
     pub n_best: Option<usize>,
@@ -44,25 +36,15 @@ pub struct TranslateArgs {
     /// counted from 0.
     #[arg(long, help_heading = "Output")]
     pub alignment: bool,
-    /// Sentences translated at once by one thread; changes speed and memory, never the words
-    #[arg(long, default_value_t = 16, value_name = "N", help_heading = "Speed")]
-    pub batch: usize,
-    /// Threads to translate with [default: one per core]
-    #[arg(long, value_name = "N", help_heading = "Speed")]
-    pub threads: Option<usize>,
 }
 
 impl TranslateArgs {
     fn options(&self) -> anyhow::Result<TranslateOptions> {
         let options = TranslateOptions {
-            beam: self.beam,
-            length_penalty: self.length_penalty,
             n_best: self.n_best.unwrap_or(1),
-            max_length_factor: self.max_length_factor,
-            keep_numbers: !self.any_numbers,
             with_attention: self.alignment,
-            batch_sentences: self.batch,
             glossary: self.glossary.as_deref().map(read_glossary).transpose()?.unwrap_or_default(),
+            ..self.search.options()
         };
         options.validate()?;
         Ok(options)
@@ -75,7 +57,7 @@ impl TranslateArgs {
 /// A model or a glossary that cannot be read, an option out of range, input that is not UTF-8.
 pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let threads = n_threads(args.threads)?;
+    let threads = n_threads(args.search.threads)?;
     let translator = open_translator(&args.model)?;
     let stdin = io::stdin().lock();
     // A person at the keyboard wants an answer to every line.

@@ -1,5 +1,7 @@
 //! How to translate, and how far it has come.
 
+use traduko_model::Steering;
+
 use crate::{Glossary, TranslateError};
 
 /// The widest beam that is accepted; wider ones cost memory and do not translate better.
@@ -12,6 +14,8 @@ pub struct TranslateOptions {
     pub beam: usize,
     /// Exponent of the length by which a hypothesis' log-probability is divided; 0 favours short sentences.
     pub length_penalty: f32,
+    /// That length is `(offset + length) / (offset + 1)`: 0 for the plain length, 5 as Wu et al. (2016) have it.
+    pub length_offset: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
     pub n_best: usize,
     /// Most target subwords for each source subword; without it a translation may be twice as long, and some more.
@@ -24,6 +28,8 @@ pub struct TranslateOptions {
     pub batch_sentences: usize,
     /// Terms whose translation is fixed.
     pub glossary: Glossary,
+    /// Rules for the search; where it draws tokens, it draws `n_best` translations of each sentence, whatever the beam.
+    pub steering: Steering,
 }
 
 impl Default for TranslateOptions {
@@ -31,12 +37,14 @@ impl Default for TranslateOptions {
         Self {
             beam: 5,
             length_penalty: 1.0,
+            length_offset: 0.0,
             n_best: 1,
             max_length_factor: None,
             keep_numbers: true,
             with_attention: false,
             batch_sentences: 16,
             glossary: Glossary::default(),
+            steering: Steering::default(),
         }
     }
 }
@@ -44,29 +52,29 @@ impl Default for TranslateOptions {
 impl TranslateOptions {
     /// Names the first option that is out of its range.
     pub fn validate(&self) -> Result<(), TranslateError> {
-        let in_range = |option, found: usize, most: usize| {
-            let error =
-                || TranslateError::Option { option, found: found.to_string(), expected: format!("1 to {most}") };
-            if (1..=most).contains(&found) { Ok(()) } else { Err(error()) }
+        fn wrong<T: ToString>(option: &'static str, found: T, expected: &str) -> Result<(), TranslateError> {
+            Err(TranslateError::Option { option, found: found.to_string(), expected: expected.to_owned() })
+        }
+        let count = |option, found: usize, most: usize| match (1..=most).contains(&found) {
+            true => Ok(()),
+            false => wrong(option, found, &format!("1 to {most}")),
         };
-        in_range("beam", self.beam, MAX_BEAM)?;
-        in_range("n-best", self.n_best, self.beam)?;
-        in_range("batch", self.batch_sentences, 4096)?;
-        if !(0.0..=10.0).contains(&self.length_penalty) {
-            return Err(TranslateError::Option {
-                option: "length-penalty",
-                found: self.length_penalty.to_string(),
-                expected: "0 to 10".to_owned(),
-            });
+        let number = |option, found: f32, least: f32, most: f32| match (least..=most).contains(&found) {
+            true => Ok(()),
+            false => wrong(option, found, &format!("{least} to {most}")),
+        };
+        count("beam", self.beam, MAX_BEAM)?;
+        let is_drawn = self.steering.sampling.is_some();
+        count("n-best", self.n_best, if is_drawn { MAX_BEAM } else { self.beam })?;
+        count("batch", self.batch_sentences, 4096)?;
+        number("length-penalty", self.length_penalty, 0.0, 10.0)?;
+        number("length-offset", self.length_offset, 0.0, 100.0)?;
+        number("max-length-factor", self.max_length_factor.unwrap_or(1.0), 0.1, 10.0)?;
+        if let Some(sampling) = &self.steering.sampling {
+            number("temperature", sampling.temperature, 0.01, 100.0)?;
+            number("top-p", sampling.top_p, 0.0, 1.0)?;
         }
-        match self.max_length_factor {
-            Some(factor) if !(0.1..=10.0).contains(&factor) => Err(TranslateError::Option {
-                option: "max-length-factor",
-                found: factor.to_string(),
-                expected: "0.1 to 10".to_owned(),
-            }),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

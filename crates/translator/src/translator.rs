@@ -133,16 +133,19 @@ impl<B: Kernels> Translator<B> {
             return Ok(Vec::new());
         }
         let sources: Vec<Vec<u32>> = segments.iter().map(|segment| segment.ids.clone()).collect();
+        let is_drawn = plan.options.steering.sampling.is_some();
         let options = SearchOptions {
             beam: plan.options.beam,
             max_length,
             max_length_factor: plan.options.max_length_factor,
             length_penalty: plan.options.length_penalty,
+            length_offset: plan.options.length_offset,
             // Where the best lost a term or a number, another may have it. And a sentence whose whole beam is finished is
             // better translated than one whose best is: 0.8 BLEU on web_test with a beam of 5.
-            n_best: plan.options.beam,
+            n_best: if is_drawn { plan.options.n_best } else { plan.options.beam },
             with_attention: plan.options.with_attention,
             is_exhaustive: false,
+            steering: plan.options.steering.clone(),
         };
         let hypotheses = beam_search(&self.model, &sources, &options, &self.device).await;
         let found = segments.iter().zip(hypotheses);

@@ -57,6 +57,7 @@ impl Options {
             with_attention: self.with_attention,
             batch_sentences: BATCH_SENTENCES,
             glossary: Glossary::new(self.glossary)?,
+            ..TranslateOptions::default()
         })
     }
 }

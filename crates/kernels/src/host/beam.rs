@@ -60,7 +60,8 @@ pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -
         normalised.clear();
         for row in sentence * beam..(sentence + 1) * beam {
             let is_open = before.finished[row] == 0.0;
-            let power = length(before, row).powf(rules.length_penalty);
+            let relative = (length(before, row) + rules.length_offset) / (rules.length_offset + 1.0);
+            let power = relative.powf(rules.length_penalty);
             for (place, best) in best[row * width..(row + 1) * width].iter().enumerate() {
                 // A finished hypothesis has one extension: itself.
                 let more = match (is_open, place) {

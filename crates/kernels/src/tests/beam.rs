@@ -35,7 +35,8 @@ fn extend_equals_the_plain_body() {
             lengths: column((0..rows).map(|row| (row % 3 + 2) as f32).collect()),
             limits: column((0..rows).map(|row| (row / beam % 2 * 2 + 4) as f32).collect()),
         };
-        let rules = BeamRules { batch, length_penalty, n_best, end: 3, padding: 0 };
+        let length_offset = if case % 2 == 0 { 0.0 } else { 5.0 };
+        let rules = BeamRules { batch, length_penalty, length_offset, n_best, end: 3, padding: 0 };
         let [fused, plain]: [fn(_, _, _, BeamRules) -> Extended<Flex>; 2] = [Flex::extend_beam, beam::extend];
         let (best, tokens) = (floats(best, [rows, width]), ints(tokens, [rows, width]));
         let [fused, plain] = [fused, plain].map(|extend| extend(best.clone(), tokens.clone(), before.clone(), rules));

@@ -6,7 +6,8 @@ use pollster::block_on;
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, Pairs, SearchOptions, Seq2Seq, beam_search,
+    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, Pairs, Sampling, SearchOptions, Seq2Seq,
+    Steering, beam_search,
 };
 
 use crate::{sharp, small};
@@ -142,7 +143,7 @@ fn all_targets(words: std::ops::Range<u32>, max_length: usize) -> Vec<Vec<u32>> 
 #[test]
 fn a_beam_as_wide_as_the_space_is_brute_force() {
     let max_length = 3;
-    for (kind, length_penalty) in [(0, 1.0), (1, 0.0), (2, 0.6), (7, 1.0)] {
+    for (kind, length_penalty, length_offset) in [(0, 1.0, 0.0), (1, 0.0, 0.0), (2, 0.6, 5.0), (7, 1.0, 2.0)] {
         let config = ModelConfig { n_vocab: 7, ..network(kind) };
         let model = sharp(&config, kind as u64);
         let source = vec![5, 4, 6];
@@ -153,6 +154,7 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
                 let ids = target.iter().copied().chain([EOS]).take(max_length);
                 let sum: f64 = rows.iter().zip(ids).map(|(row, id)| row[id as usize]).sum();
                 let length = (target.len() + 1).min(max_length) as f64;
+                let length: f64 = (length_offset + length) / (length_offset + 1.0);
                 (target, sum / length.powf(length_penalty))
             })
             .collect();
@@ -163,6 +165,7 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
             n_best: wanted.len(),
             max_length,
             length_penalty: length_penalty as f32,
+            length_offset: length_offset as f32,
             is_exhaustive: true,
             ..SearchOptions::default()
         };
@@ -177,6 +180,70 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
             );
         }
     }
+}
+
+fn steered(steering: Steering, beam: usize, n_best: usize) -> SearchOptions {
+    SearchOptions { beam, n_best, max_length: 9, steering, ..SearchOptions::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    /// A rule that never bites changes nothing, though it takes another way through the code.
+    #[test]
+    fn rules_that_never_bite(kind in 0usize..120, seed in 0u64..99, sources in vec(sentence(), 1..4)) {
+        let model = sharp(&network(kind), seed);
+        let idle = Steering { no_repeat_ngram: 50, ..Steering::default() };
+        let found = search(&model, &sources, &steered(idle, 3, 3));
+        for (found, wanted) in found.iter().zip(search(&model, &sources, &steered(Steering::default(), 3, 3))) {
+            assert_same(found, &wanted)?;
+        }
+    }
+
+    #[test]
+    fn rules_hold(kind in 0usize..120, seed in 0u64..99, sources in vec(sentence(), 1..4)) {
+        let model = sharp(&network(kind), seed);
+        let rules = Steering { min_length: 4, no_repeat_ngram: 2, ..Steering::default() };
+        for hypothesis in search(&model, &sources, &steered(rules, 3, 3)).into_iter().flatten() {
+            let tokens = &hypothesis.tokens;
+            prop_assert!(tokens.len() >= 4, "{:?}", tokens);
+            let pairs: Vec<&[u32]> = tokens.windows(2).collect();
+            prop_assert!((1..pairs.len()).all(|at| !pairs[..at].contains(&pairs[at])), "{:?}", tokens);
+        }
+    }
+
+    #[test]
+    fn draws_depend_on_the_sentence_alone(kind in 0usize..120, seed in 0u64..99, sources in vec(sentence(), 2..5)) {
+        let model = sharp(&network(kind), seed);
+        let sampling = Some(Sampling { temperature: 1.5, top_k: 0, top_p: 1.0, seed });
+        let options = steered(Steering { sampling, ..Steering::default() }, 1, 3);
+        let together = search(&model, &sources, &options);
+        for (source, drawn) in sources.iter().zip(&together) {
+            prop_assert_eq!(drawn.len(), 3);
+            assert_same(drawn, &search(&model, std::slice::from_ref(source), &options)[0])?;
+        }
+    }
+}
+
+/// How often each first token is drawn, against how probable it is; and a score is what the network thinks of what was drawn.
+#[test]
+fn draws_follow_the_network() {
+    let (config, source) = (network(0), vec![5, 4, 6]);
+    let model = sharp(&config, 3);
+    let sampling = Some(Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 1 });
+    let options = SearchOptions { max_length: 2, ..steered(Steering { sampling, ..Steering::default() }, 1, 4000) };
+    let drawn = search(&model, std::slice::from_ref(&source), &options).swap_remove(0);
+    let wanted = &log_probabilities(&model, config.n_vocab, &source, &[])[0];
+    for id in EOS..config.n_vocab as u32 {
+        let first = |hypothesis: &&Hypothesis| hypothesis.tokens.first().copied().unwrap_or(EOS) == id;
+        let share = drawn.iter().filter(first).count() as f64 / drawn.len() as f64;
+        let probability = wanted[id as usize].exp();
+        assert!((share - probability).abs() < 0.03, "{id}: drawn {share}, probability {probability}");
+    }
+    let two = drawn.iter().find(|hypothesis| hypothesis.tokens.len() == 2).expect("some draw goes on");
+    let rows = log_probabilities(&model, config.n_vocab, &source, &two.tokens);
+    let sum: f64 = rows.iter().zip(&two.tokens).map(|(row, &id)| row[id as usize]).sum();
+    assert!((f64::from(two.score) - sum / 2.0).abs() < 1e-5);
 }
 
 /// Attention is there for every target token and the end mark, over the source and its end mark, and sums to one.

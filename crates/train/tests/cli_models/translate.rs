@@ -32,6 +32,28 @@ fn no_line_in_no_line_out() {
 }
 
 #[test]
+fn draws_repeat_by_their_seed() {
+    let workplace = Workplace::new();
+    let drawn = |seed: &str, top_k: &str| {
+        let args = ["translate", "--model", "package", "--temperature", "2", "--seed", seed, "--top-k", top_k];
+        let outcome = workplace.run_on(&args, INPUT.as_bytes());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome.stdout
+    };
+    assert_eq!(drawn("1", "0"), drawn("1", "0"));
+    assert_ne!(drawn("1", "0"), drawn("2", "0"));
+    let greedy = workplace.run_on(&["translate", "--model", "package", "--beam", "1"], INPUT.as_bytes()).stdout;
+    assert_eq!(drawn("1", "1"), greedy);
+    let refused = |args: &[&str], part| {
+        let args = [&["translate", "--model", "package"][..], args].concat();
+        assert_fails(&workplace.run_on(&args, INPUT.as_bytes()), &[part]);
+    };
+    refused(&["--temperature", "0"], "temperature");
+    refused(&["--temperature", "1", "--top-p", "1.5"], "top-p");
+    refused(&["--top-k", "5"], "--temperature");
+}
+
+#[test]
 fn n_best_lists_are_numbered_and_sorted() {
     let workplace = Workplace::new();
     let plain = workplace.run_on(&["translate", "--model", "package"], INPUT.as_bytes());

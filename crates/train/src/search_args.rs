@@ -1,0 +1,69 @@
+//! How to search, as flags.
+
+use traduko_translator::{Sampling, Steering, TranslateOptions};
+
+/// How to search.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Search")]
+pub struct SearchArgs {
+    /// Hypotheses kept at each step; 1 is greedy and fastest
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub beam: usize,
+    /// Exponent of the length that scores are divided by; larger favours longer sentences
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    pub length_penalty: f32,
+    /// Scores are divided by (X + length) / (X + 1) to that power; 5 is the penalty of Wu et al. (2016)
+    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    pub length_offset: f32,
+    /// Most target subwords for each source subword; without it a translation may be twice as long, and some more
+    #[arg(long, value_name = "X")]
+    pub max_length_factor: Option<f32>,
+    /// Fewest target subwords of a sentence
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub min_length: usize,
+    /// Say no run of so many subwords twice in a sentence
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub no_repeat_ngram: usize,
+    /// Take the best translation as it is, even where a number of the source is missing from it
+    #[arg(long)]
+    pub any_numbers: bool,
+    /// Draw subwords at random, by their probabilities to the power 1 / X, rather than search
+    #[arg(long, value_name = "X")]
+    pub temperature: Option<f32>,
+    /// Draw among the N most probable subwords
+    #[arg(long, requires = "temperature", default_value_t = 0, value_name = "N")]
+    pub top_k: usize,
+    /// Draw among the most probable subwords that together have this probability
+    #[arg(long, requires = "temperature", default_value_t = 1.0, value_name = "X")]
+    pub top_p: f32,
+    /// Seeds the draws
+    #[arg(long, requires = "temperature", default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Sentences translated at once by one thread; changes speed and memory, never the words
+    #[arg(long, default_value_t = 16, value_name = "N", help_heading = "Speed")]
+    pub batch: usize,
+    /// Threads to translate with [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "Speed")]
+    pub threads: Option<usize>,
+}
+
+impl SearchArgs {
+    /// The options that the flags stand for, the others by default; not yet validated.
+    pub fn options(&self) -> TranslateOptions {
+        let Self { top_k, top_p, seed, .. } = *self;
+        TranslateOptions {
+            beam: self.beam,
+            length_penalty: self.length_penalty,
+            length_offset: self.length_offset,
+            max_length_factor: self.max_length_factor,
+            keep_numbers: !self.any_numbers,
+            batch_sentences: self.batch,
+            steering: Steering {
+                min_length: self.min_length,
+                no_repeat_ngram: self.no_repeat_ngram,
+                sampling: self.temperature.map(|temperature| Sampling { temperature, top_k, top_p, seed }),
+            },
+            ..TranslateOptions::default()
+        }
+    }
+}
