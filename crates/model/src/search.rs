@@ -9,7 +9,7 @@ use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Ba
 use traduko_kernels::{Beam, BeamRules, DEAD, Extended, Kernels};
 
 use crate::{
-    BOS, EOS, PAD, UNK,
+    BOS, EOS, PAD,
     seq2seq::Seq2Seq,
     steering::{Steered, Steering},
 };
@@ -156,11 +156,7 @@ async fn search<B: Kernels>(
         lengths: Tensor::zeros([rows, 1], device),
         limits: floats((0..rows).map(|row| limit(&sources[row / beam], options)).collect(), [rows, 1], device),
     };
-    let bias: Vec<f32> =
-        (0..model.n_vocab as u32).map(|id| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 }).collect();
-    let bias = floats::<B, 1>(bias, [model.n_vocab], device);
-    let bias = model.embedding.bias().map_or(bias.clone(), |output| output + bias);
-
+    let bias = model.choice_bias(device);
     let mut steered = Steered::new(&options.steering, sources, draws, beam);
     let mut tracks = vec![Track::default(); batch];
     // The sentences that are in the batch, by number.

@@ -2,12 +2,12 @@
 
 use burn::{
     module::{Module, ParamId},
-    tensor::{Int, Tensor, TensorData, backend::Backend},
+    tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Backend},
 };
-use traduko_kernels::Kernels;
+use traduko_kernels::{DEAD, Kernels};
 
 use crate::{
-    BOS, EOS, PAD,
+    BOS, EOS, PAD, UNK,
     config::ModelConfig,
     decoder::Decoder,
     dropout::{Dropouts, drop, drop_rows},
@@ -137,6 +137,26 @@ impl<B: Kernels> Seq2Seq<B> {
     /// What the output layer makes of [`Forced::output`], `[batch * target, vocab]`.
     pub fn logits(&self, output: Tensor<B, 2>) -> Tensor<B, 2> {
         self.embedding.logits(output)
+    }
+
+    /// What is added to the logits before the softmax where a token is chosen, `[vocab]`: the output's own bias, and what no
+    /// translation has is out of the question.
+    pub(crate) fn choice_bias(&self, device: &B::Device) -> Tensor<B, 1> {
+        let marks = |id: u32| if [PAD, BOS, UNK].contains(&id) { DEAD } else { 0.0 };
+        let marks: Vec<f32> = (0..self.n_vocab as u32).map(marks).collect();
+        let marks = Tensor::from_data(TensorData::new(marks, [self.n_vocab]), device);
+        self.embedding.bias().map_or(marks.clone(), |bias| bias + marks)
+    }
+
+    /// The log-probability of every target token after those before it, end marks included, `[batch, target]`; 0 at padding.
+    /// As in a search, it is out of the question that a translation has a mark in it.
+    pub fn log_probabilities(&self, pairs: &Pairs, device: &B::Device) -> Tensor<B, 2> {
+        let Forced { output, targets, weights, .. } = self.forced(pairs, device);
+        let logits = self.embedding.product(output) + self.choice_bias(device).unsqueeze_dim(0);
+        let chosen = log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [batch * target, 1]
+        let batch = pairs.targets.len();
+        let time = chosen.dims()[0] / batch.max(1);
+        chosen.reshape([batch, time]) * weights.reshape([batch, time])
     }
 
     /// Summed losses of a batch. Divide by the number of target tokens, end marks included, for a token-normalised

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod native;
 pub mod prepare;
 pub mod report;
+pub mod score;
 pub mod search_args;
 pub mod synthesize;
 pub mod toy;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use traduko_train::{
-    align, bench, compare, config::TrainConfig, evaluate, export, inspect, prepare, report, synthesize, train,
+    align, bench, compare, config::TrainConfig, evaluate, export, inspect, prepare, report, score, synthesize, train,
     translate, untrained, weights,
 };
 
@@ -30,6 +30,8 @@ enum Verb {
     Evaluate(evaluate::EvaluateArgs),
     /// Score translations in files, and tell differences from chance
     Compare(compare::CompareArgs),
+    /// Print the log-probability that a model gives to each of some translations
+    Score(score::ScoreArgs),
     /// Quantize a training run and package it
     Export(export::ExportArgs),
     /// Package a network of random weights, to time an architecture before it is trained
@@ -72,6 +74,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Translate(args) => translate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Compare(args) => compare::run(args),
+        Verb::Score(args) => score::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Untrained(args) => untrained::run(args),
         Verb::Inspect(args) => inspect::run(args),

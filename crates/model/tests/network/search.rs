@@ -225,6 +225,26 @@ proptest! {
     }
 }
 
+/// What a search says of its translations is what they are scored, padded beside others.
+#[test]
+fn a_translation_has_the_score_of_its_search() {
+    for kind in 0..12 {
+        let model = sharp(&network(kind), 4);
+        let sources = vec![vec![5, 4, 6], vec![7], vec![8, 8, 4, 5, 6, 7]];
+        let options = SearchOptions { max_length: 40, length_penalty: 0.0, ..SearchOptions::default() };
+        let best: Vec<Hypothesis> =
+            search(&model, &sources, &options).into_iter().map(|mut best| best.swap_remove(0)).collect();
+        let targets: Vec<Vec<u32>> = best.iter().map(|hypothesis| hypothesis.tokens.clone()).collect();
+        let pairs = Pairs { sources: &sources, targets: &targets, ..Pairs::default() };
+        let rows = model.log_probabilities(&pairs, &Default::default());
+        let time = rows.dims()[1];
+        for (row, hypothesis) in values(rows).chunks_exact(time).zip(&best) {
+            let score: f32 = row[..hypothesis.tokens.len() + usize::from(hypothesis.is_finished)].iter().sum();
+            assert!((score - hypothesis.score).abs() < 1e-4, "kind {kind}: {score} and {}", hypothesis.score);
+        }
+    }
+}
+
 /// How often each first token is drawn, against how probable it is; and a score is what the network thinks of what was drawn.
 #[test]
 fn draws_follow_the_network() {

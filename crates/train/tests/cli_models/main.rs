@@ -7,4 +7,5 @@ mod export;
 mod inspect;
 mod program;
 mod report;
+mod score;
 mod translate;
