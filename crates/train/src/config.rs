@@ -39,6 +39,27 @@ pub enum ScheduleKind {
     Linear,
     /// Is multiplied by `plateau_factor` when validation has not improved `plateau_patience` times.
     Plateau,
+    /// Falls along half a cosine to `min_learning_rate` at `max_steps` (Loshchilov & Hutter, 2017).
+    Cosine,
+    /// From step `decay_start` on falls by `decay_factor` over every `decay_steps`, a little at each step.
+    Exponential,
+    /// As `Exponential`, but all at once at the end of every `decay_steps`: with a factor of 0.5 the halving of Luong et al.
+    /// (2015).
+    Step,
+}
+
+/// What makes steps of gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Adam (Kingma & Ba, 2015), AdamW with a weight decay.
+    Adam,
+    /// Stochastic gradient descent, with `momentum` where that is above 0 (Polyak, 1964).
+    Sgd,
+    /// Adagrad (Duchi et al., 2011).
+    Adagrad,
+    /// RMSProp (Tieleman & Hinton, 2012) with decay `beta_2`, and with `momentum`.
+    Rmsprop,
 }
 
 /// What a validation is judged by: which weights are the best, what a plateau is, when to stop.
@@ -109,6 +130,12 @@ pub struct OptimisationConfig {
     pub plateau_factor: f64,
     /// See [`ScheduleKind::Plateau`]; counted in validations.
     pub plateau_patience: u32,
+    /// See [`ScheduleKind::Exponential`].
+    pub decay_factor: f64,
+    /// See [`ScheduleKind::Exponential`].
+    pub decay_start: u64,
+    /// See [`ScheduleKind::Exponential`].
+    pub decay_steps: u64,
     /// Largest norm of the gradient over all parameters; 0 never clips.
     pub clip_norm: f64,
     /// Label smoothing.
@@ -128,12 +155,16 @@ pub struct OptimisationConfig {
     /// Share of merges that is left out when both sides are cut into subwords anew in each batch (BPE-dropout: Provilkov
     /// et al., 2020); 0 keeps them as prepared.
     pub bpe_dropout: f64,
+    /// What makes steps of gradients.
+    pub optimizer: OptimizerKind,
     /// Adam's first decay.
     pub beta_1: f64,
-    /// Adam's second decay.
+    /// Adam's second decay; RMSProp's.
     pub beta_2: f64,
-    /// Adam's epsilon.
+    /// Added to roots of squares before a gradient is divided by them.
     pub epsilon: f64,
+    /// Share of the last step that goes on in the next one, for SGD and RMSProp.
+    pub momentum: f64,
     /// Decoupled weight decay (AdamW: Loshchilov & Hutter, 2019).
     pub weight_decay: f64,
     /// Decay of the moving average of the weights that is validated and kept; 0 keeps the weights themselves.
@@ -174,6 +205,9 @@ impl Default for OptimisationConfig {
             min_learning_rate: 1e-5,
             plateau_factor: 0.7,
             plateau_patience: 1,
+            decay_factor: 0.5,
+            decay_start: 10_000,
+            decay_steps: 1000,
             clip_norm: 1.0,
             label_smoothing: 0.1,
             dropout: 0.1,
@@ -183,9 +217,11 @@ impl Default for OptimisationConfig {
             source_word_dropout: 0.0,
             target_word_dropout: 0.0,
             bpe_dropout: 0.0,
+            optimizer: OptimizerKind::Adam,
             beta_1: 0.9,
             beta_2: 0.98,
             epsilon: 1e-8,
+            momentum: 0.0,
             weight_decay: 0.0,
             ema_decay: 0.0,
             alignment_weight: 0.0,
@@ -234,6 +270,7 @@ impl TrainConfig {
         for setting in overrides {
             set(&mut table, setting)?;
         }
+        name_unknown_keys(&table)?;
         let config: Self = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
             let message = error.inner().to_string();
             anyhow::anyhow!("{}: {}", error.path(), message.trim())
@@ -257,6 +294,8 @@ impl TrainConfig {
             ("learning_rate", train.learning_rate, 0.0, 10.0),
             ("min_learning_rate", train.min_learning_rate, 0.0, 10.0),
             ("plateau_factor", train.plateau_factor, 0.0, 1.0),
+            ("decay_factor", train.decay_factor, 0.0, 1.0),
+            ("momentum", train.momentum, 0.0, 0.999_999),
             ("label_smoothing", train.label_smoothing, 0.0, 0.99),
             ("dropout", train.dropout, 0.0, 0.99),
             ("embedding_dropout", train.embedding_dropout, 0.0, 0.99),
@@ -282,6 +321,7 @@ impl TrainConfig {
             ("batch_tokens", train.batch_tokens as u64),
             ("accumulate", train.accumulate as u64),
             ("max_steps", train.max_steps),
+            ("decay_steps", train.decay_steps),
             ("log_every", train.log_every),
             ("validate_every", train.validate_every),
             ("checkpoint_every", train.checkpoint_every),
@@ -302,6 +342,25 @@ impl TrainConfig {
         }
         Ok(())
     }
+}
+
+/// Fails at the first key that no experiment has, and names the one that is most like it.
+fn name_unknown_keys(table: &toml::Table) -> anyhow::Result<()> {
+    let known: toml::Table = TrainConfig::default().to_toml()?.parse()?;
+    let check = |prefix: &str, table: &toml::Table, known: &toml::Table| {
+        let Some(unknown) = table.keys().find(|key| !known.contains_key(*key)) else { return Ok(()) };
+        let likeness = |key: &&String| strsim::normalized_damerau_levenshtein(unknown, key);
+        let nearest = known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let nearest = nearest.map_or(String::new(), |key| format!("; did you mean {prefix}{key}?"));
+        bail!("{prefix}{unknown}: there is no such key{nearest}")
+    };
+    check("", table, &known)?;
+    for (section, keys) in table {
+        if let (Some(keys), Some(known)) = (keys.as_table(), known[section].as_table()) {
+            check(&format!("{section}."), keys, known)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts `key.key=value` into `table`; the value is TOML, or else text.
@@ -345,7 +404,9 @@ mod tests {
     fn errors_name_the_key() {
         let message = |text: &str| format!("{:#}", TrainConfig::parse(text, &[]).expect_err("invalid"));
         assert!(message("[model]\nattention = \"luongg\"").contains("model.attention: unknown variant `luongg`"));
-        assert!(message("[train]\nlearning_rat = 1.0").contains("learning_rat"));
+        assert!(message("[train]\nlearnin_rate = 1.0").contains("did you mean train.learning_rate?"));
+        assert!(message("[model]\nattention_heads = 2").contains("did you mean model.n_attention_heads?"));
+        assert!(message("[trein]\nseed = 2").contains("did you mean train?"));
         assert!(message("[train]\ndropout = 1.5").contains("train.dropout: 1.5 is outside"));
         assert!(message("[model]\nd_encoder = 0").contains("model.d_encoder: 0 is outside"));
         assert!(message("[train]\nearly_stopping_metric = \"bleu\"").contains("give train.validate_translation"));

@@ -1,4 +1,5 @@
-//! Adam over a whole network, its gradient clipped by the norm over all parameters (Pascanu et al., 2013).
+//! Steps of a whole network by Adam or another rule, its gradient clipped by the norm over all parameters (Pascanu et al.,
+//! 2013).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,13 +11,17 @@ use traduko_kernels::{AdamStep, Kernels};
 use traduko_model::{NamedTensor, Seq2Seq};
 
 use super::trainer::Gradients;
-use crate::config::OptimisationConfig;
+use crate::config::{OptimisationConfig, OptimizerKind};
 
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// Adam's.
+    /// What makes it.
+    pub kind: OptimizerKind,
+    /// Adam's numbers; other rules read those that they have too.
     pub adam: AdamStep,
+    /// Of SGD and RMSProp.
+    pub momentum: f64,
     /// Largest norm of the gradient over all parameters; 0 never clips.
     pub clip_norm: f64,
 }
@@ -33,11 +38,11 @@ impl Step {
             gradient_scale: 1.0,
             step: number,
         };
-        Self { adam, clip_norm: settings.clip_norm }
+        Self { kind: settings.optimizer, adam, momentum: settings.momentum, clip_norm: settings.clip_norm }
     }
 }
 
-/// Both moments of every parameter.
+/// Both moments of every parameter, by whatever rule.
 pub struct Optimizer<B: AutodiffBackend> {
     moments: HashMap<ParamId, [Tensor<B::InnerBackend, 1>; 2]>,
 }
@@ -83,17 +88,18 @@ where
 
     /// Gives the network after the step and the norm of the scaled gradient before clipping.
     pub fn step(&mut self, model: Seq2Seq<B>, gradients: Gradients<B>, step: Step) -> (Seq2Seq<B>, f64) {
-        let Step { mut adam, clip_norm } = step;
+        let mut step = step;
+        let Step { adam, clip_norm, .. } = &mut step;
         // Added up in the order of the parameters, so that two runs give the same bits.
         let gradients_in_order = model.parameter_names().into_iter().filter_map(|(_, id)| gradients.get(&id));
         let squares = gradients_in_order.map(|gradient| B::InnerBackend::square_sum(gradient.clone()));
         let sum: f32 =
             Tensor::cat(squares.collect(), 0).sum().into_data().convert::<f32>().into_vec().expect("converted")[0];
         let norm = f64::from(sum).sqrt() * f64::from(adam.gradient_scale);
-        if clip_norm > 0.0 && norm > clip_norm {
-            adam.gradient_scale *= (clip_norm / norm) as f32;
+        if *clip_norm > 0.0 && norm > *clip_norm {
+            adam.gradient_scale *= (*clip_norm / norm) as f32;
         }
-        let mut update = Update { gradients, moments: &mut self.moments, step: adam };
+        let mut update = Update { gradients, moments: &mut self.moments, step };
         (model.map(&mut update), norm)
     }
 }
@@ -101,7 +107,35 @@ where
 struct Update<'a, B: AutodiffBackend> {
     gradients: Gradients<B>,
     moments: &'a mut HashMap<ParamId, [Tensor<B::InnerBackend, 1>; 2]>,
-    step: AdamStep,
+    step: Step,
+}
+
+/// Flat tensors `[n]` after a step: the values and both moments, of which some rules leave one as it is.
+fn stepped<B: Kernels>(
+    values: Tensor<B, 1>,
+    gradient: Tensor<B, 1>,
+    moments: [Tensor<B, 1>; 2],
+    Step { kind, adam, momentum, .. }: Step,
+) -> (Tensor<B, 1>, [Tensor<B, 1>; 2]) {
+    if kind == OptimizerKind::Adam {
+        return B::adam_step(values, gradient, moments, adam);
+    }
+    let [first, second] = moments;
+    let gradient = gradient * adam.gradient_scale;
+    let squares = || gradient.clone().powi_scalar(2);
+    let second = match kind {
+        OptimizerKind::Adagrad => second + squares(),
+        OptimizerKind::Rmsprop => second * adam.beta_2 + squares() * (1.0 - adam.beta_2),
+        OptimizerKind::Sgd | OptimizerKind::Adam => second,
+    };
+    let change = match kind {
+        OptimizerKind::Sgd | OptimizerKind::Adam => gradient,
+        OptimizerKind::Adagrad | OptimizerKind::Rmsprop => gradient / (second.clone().sqrt() + adam.epsilon),
+    };
+    let change = if momentum > 0.0 { first.clone() * momentum + change } else { change };
+    let first = if momentum > 0.0 { change.clone() } else { first };
+    let values = values * (1.0 - adam.learning_rate * adam.weight_decay) - change * adam.learning_rate;
+    (values, [first, second])
 }
 
 impl<B: AutodiffBackend> ModuleMapper<B> for Update<'_, B>
@@ -120,9 +154,46 @@ where
             [zeros.clone(), zeros]
         });
         let values = tensor.inner().reshape([len]);
-        let (values, moments) = B::InnerBackend::adam_step(values, gradient, moments, self.step);
+        let (values, moments) = stepped(values, gradient, moments, self.step);
         self.moments.insert(id, moments);
         let tensor = Tensor::from_inner(values.reshape(shape)).require_grad();
         Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::Cpu;
+
+    /// Two steps of 1 - 0.1 * change, the gradients 2 and 1, by hand for every rule.
+    #[test]
+    fn two_steps_by_hand() {
+        let settings = |optimizer, momentum| OptimisationConfig {
+            optimizer,
+            momentum,
+            beta_2: 0.75,
+            epsilon: 0.0,
+            ..OptimisationConfig::default()
+        };
+        let tensor = |x: f32| Tensor::<Cpu, 1>::from_data(TensorData::new(vec![x], [1]), &Default::default());
+        let root = |x: f32| x.sqrt();
+        for (kind, momentum, [first, second]) in [
+            (OptimizerKind::Sgd, 0.0, [2.0, 1.0]),
+            (OptimizerKind::Sgd, 0.5, [2.0, 2.0]),
+            (OptimizerKind::Adagrad, 0.0, [1.0, 1.0 / root(5.0)]),
+            (OptimizerKind::Rmsprop, 0.0, [2.0, 1.0]),
+            (OptimizerKind::Rmsprop, 0.5, [2.0, 2.0]),
+        ] {
+            let (mut values, mut moments) = (tensor(1.0), [tensor(0.0), tensor(0.0)]);
+            // RMSProp's mean of squares: 4 / 4 = 1, then 3 / 4 + 1 / 4 = 1.
+            for (number, gradient) in [(1, 2.0), (2, 1.0)] {
+                let step = Step::new(&settings(kind, momentum), 0.1, number);
+                (values, moments) = stepped(values, tensor(gradient), moments, step);
+            }
+            let found: f32 = values.into_scalar();
+            let wanted = 1.0 - 0.1 * (first + second);
+            assert!((found - wanted).abs() < 1e-6, "{kind:?}, momentum {momentum}: {found}, wanted {wanted}");
+        }
     }
 }

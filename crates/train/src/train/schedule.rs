@@ -1,4 +1,4 @@
-//! Learning rates: warm-up, then constant, inverse square root, linear or plateau.
+//! Learning rates: a warm-up, then one of [`ScheduleKind`].
 
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +46,18 @@ impl ScheduleState {
         if step < warmup {
             return peak * step as f64 / warmup as f64;
         }
+        // The share of the way from the warm-up to the last step that is left.
+        let way = config.max_steps.saturating_sub(warmup).max(1) as f64;
+        let left = config.max_steps.saturating_sub(step) as f64 / way;
+        let decays = step.saturating_sub(config.decay_start) as f64 / config.decay_steps as f64;
         let rate = match config.schedule {
             ScheduleKind::Constant => peak,
             ScheduleKind::InverseSqrt => peak * (warmup.max(1) as f64 / step as f64).sqrt(),
-            ScheduleKind::Linear => {
-                let left = config.max_steps.saturating_sub(step) as f64;
-                peak * left / config.max_steps.saturating_sub(warmup).max(1) as f64
-            }
+            ScheduleKind::Linear => peak * left,
+            ScheduleKind::Cosine => peak * 0.5 * (1.0 + (std::f64::consts::PI * (1.0 - left)).cos()),
             ScheduleKind::Plateau => peak * self.factor,
+            ScheduleKind::Exponential => peak * config.decay_factor.powf(decays),
+            ScheduleKind::Step => peak * config.decay_factor.powf(decays.floor()),
         };
         rate.max(config.min_learning_rate.min(peak))
     }
@@ -97,6 +101,9 @@ mod tests {
             schedule,
             plateau_factor: 0.5,
             plateau_patience: 1,
+            decay_factor: 0.25,
+            decay_start: 300,
+            decay_steps: 100,
             ..OptimisationConfig::default()
         }
     }
@@ -110,6 +117,12 @@ mod tests {
         assert_eq!(rate(ScheduleKind::InverseSqrt, 400), 0.5);
         assert_eq!(rate(ScheduleKind::Linear, 600), 0.5);
         assert_eq!(rate(ScheduleKind::Linear, 5000), 0.01);
+        assert!((rate(ScheduleKind::Cosine, 600) - 0.5).abs() < 1e-12);
+        assert!((rate(ScheduleKind::Cosine, 350) - (0.5 + 0.125f64.sqrt())).abs() < 1e-12);
+        assert_eq!(rate(ScheduleKind::Cosine, 5000), 0.01);
+        assert_eq!([200, 300, 350, 400].map(|step| rate(ScheduleKind::Step, step)), [1.0, 1.0, 1.0, 0.25]);
+        let fallen = [200, 300, 350, 400].map(|step| rate(ScheduleKind::Exponential, step));
+        assert_eq!(fallen, [1.0, 1.0, 0.5, 0.25]);
     }
 
     #[test]
