@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::{
-    module::Module,
+    module::{Module, Param},
     tensor::{Int, Tensor, TensorData, activation::softmax, backend::Backend},
 };
 use traduko_kernels::{Kernels, Memory};
@@ -11,25 +11,44 @@ use traduko_kernels::{Kernels, Memory};
 use crate::{
     config::{AttentionKind, ModelConfig},
     encoder::Encoded,
-    projection::Projection,
-    weights::WeightSource,
+    projection::{Projection, parameter},
+    weights::{Init, WeightSource},
 };
 
 /// Added to the score of a padded position; its weight underflows to exactly zero.
 const PADDED: f32 = -1e9;
 
-/// Additive attention (Bahdanau et al., 2015) or general attention (Luong et al., 2015), with one head or more
-/// (Vaswani et al., 2017). Several heads have values of their own, and general attention then divides its scores by
-/// the root of a head's width.
+/// Attention of one of [`AttentionKind`], with one head or more (Vaswani et al., 2017). Several heads have values of their
+/// own, and products are then divided by the root of a head's width.
 #[derive(Module, Debug)]
 pub struct Attention<B: Backend> {
-    key: Projection<B>,
-    query: Projection<B>,
+    /// None where the encoder's outputs are the keys.
+    key: Option<Projection<B>>,
+    /// None where the decoder's states are the queries.
+    query: Option<Projection<B>>,
     /// `[d_encoded, d_encoded]`, several heads only.
     value: Option<Projection<B>>,
     /// `[1, d_attention / heads]`, additive attention only.
     score: Option<Projection<B>>,
+    normed_score: Option<NormedScore<B>>,
+    is_scaled: bool,
     n_heads: usize,
+}
+
+/// What sums of queries and keys are multiplied by, its length learnt apart.
+#[derive(Module, Debug)]
+pub struct NormedScore<B: Backend> {
+    /// `[d_attention / heads]`.
+    vector: Param<Tensor<B, 1>>,
+    /// `[1]`, its length.
+    gain: Param<Tensor<B, 1>>,
+}
+
+impl<B: Backend> NormedScore<B> {
+    fn value(&self) -> Tensor<B, 1> {
+        let vector = self.vector.val();
+        vector.clone() * self.gain.val() / vector.powi_scalar(2).sum().sqrt()
+    }
 }
 
 /// Keys and values of a source batch, made once a sentence and used at every step. Of `[all, ...]` rows, heads times
@@ -80,20 +99,28 @@ impl<B: Kernels> Attention<B> {
     /// # Errors
     /// What the source says.
     pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
-        let mut projection = |name: &str, rows, cols| {
-            Projection::build(&format!("decoder.attention.{name}"), [rows, cols], None, source, device)
+        let (kind, n_heads, d_encoded) = (config.attention, config.n_attention_heads, config.d_encoded());
+        let is_projected = !matches!(kind, AttentionKind::Dot | AttentionKind::ScaledDot);
+        let mut projection = |name: &str, rows, cols, bias, is_there: bool| {
+            let mut build =
+                || Projection::build(&format!("decoder.attention.{name}"), [rows, cols], bias, source, device);
+            is_there.then(&mut build).transpose()
         };
-        let (n_heads, d_encoded) = (config.n_attention_heads, config.d_encoded());
-        Ok(Self {
-            key: projection("key", config.d_attention, d_encoded)?,
-            query: projection("query", config.d_attention, config.d_decoder)?,
-            value: if n_heads > 1 { Some(projection("value", d_encoded, d_encoded)?) } else { None },
-            score: match config.attention {
-                AttentionKind::Additive => Some(projection("score", 1, config.d_attention / n_heads)?),
-                AttentionKind::General => None,
-            },
-            n_heads,
-        })
+        let d_head = config.d_attention / n_heads;
+        let bias = (kind == AttentionKind::NormedAdditive).then_some(Init::Zeros);
+        let key = projection("key", config.d_attention, d_encoded, bias, is_projected)?;
+        let query = projection("query", config.d_attention, config.d_decoder, None, is_projected)?;
+        let value = projection("value", d_encoded, d_encoded, None, n_heads > 1)?;
+        let score = projection("score", 1, d_head, None, kind == AttentionKind::Additive)?;
+        let normed_score = if kind == AttentionKind::NormedAdditive {
+            let vector = source.vector("decoder.attention.normed_score.vector", d_head, Init::glorot(1, d_head))?;
+            let gain = source.vector("decoder.attention.normed_score.gain", 1, Init::Ones)?;
+            Some(NormedScore { vector: parameter(vector, [d_head], device), gain: parameter(gain, [1], device) })
+        } else {
+            None
+        };
+        let is_scaled = kind == AttentionKind::ScaledDot || n_heads > 1;
+        Ok(Self { key, query, value, score, normed_score, is_scaled, n_heads })
     }
 
     /// Projects keys and values once.
@@ -101,17 +128,24 @@ impl<B: Kernels> Attention<B> {
         let penalty = (encoded.mask.clone() - 1.0) * -PADDED;
         let outputs = encoded.outputs.clone();
         let [batch, positions, _] = outputs.dims();
-        let keys = self.split(self.key.forward_3d(outputs.clone()));
+        let project = |by: &Option<Projection<B>>| {
+            self.split(by.as_ref().map_or_else(|| outputs.clone(), |projection| projection.forward_3d(outputs.clone())))
+        };
+        let keys = project(&self.key);
         let values = match &self.value {
-            Some(value) => self.split(value.forward_3d(outputs)),
-            None => outputs,
+            Some(_) => project(&self.value),
+            None => outputs.clone(),
         };
         let penalty: Tensor<B, 3> = penalty.unsqueeze_dim(1);
         let penalty = match self.n_heads {
             1 => penalty,
             heads => penalty.repeat_dim(1, heads).reshape([batch * heads, 1, positions]),
         };
-        Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: self.score.is_none() }
+        Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: !self.is_additive() }
+    }
+
+    fn is_additive(&self) -> bool {
+        self.score.is_some() || self.normed_score.is_some()
     }
 
     /// `[batch, time, heads * d]` to `[batch * heads, time, d]`.
@@ -129,27 +163,35 @@ impl<B: Kernels> Attention<B> {
     pub fn forward(&self, queries: Tensor<B, 3>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let [batch, target, _] = queries.dims();
         let heads = self.n_heads;
-        let queries = self.split(self.query.forward_3d(queries));
+        let queries = match &self.query {
+            Some(query) => query.forward_3d(queries),
+            None => queries,
+        };
+        let queries = self.split(queries);
         let Keys { keys, values, penalty, rows: live, .. } = keys.clone();
         let [_, positions, d] = keys.dims();
         let rows = batch * heads;
         // Weights are [batch * heads, target, source].
-        let (contexts, weights) = match &self.score {
-            None => {
-                let queries = if heads == 1 { queries } else { queries * (d as f32).powf(-0.5) };
-                B::attend(queries, &Memory { keys, values, penalty, rows: live })
+        let scores = match (&self.normed_score, &self.score) {
+            (Some(normed), _) => Some(B::additive_scores(queries.clone(), keys.clone(), normed.value())),
+            (None, Some(Projection { weight: Some(weight), .. })) => {
+                Some(B::additive_scores(queries.clone(), keys.clone(), weight.val().reshape([d])))
             }
-            Some(score) => {
-                let scores = match &score.weight {
-                    Some(weight) => B::additive_scores(queries, keys, weight.val().reshape([d])),
-                    None => {
-                        let sum = queries.unsqueeze_dim::<4>(2) + keys.unsqueeze_dim::<4>(1);
-                        let sum = sum.tanh().reshape([rows * target * positions, d]);
-                        score.forward(sum).reshape([rows, target, positions])
-                    }
-                };
+            (None, Some(packed)) => {
+                let sum = queries.clone().unsqueeze_dim::<4>(2) + keys.clone().unsqueeze_dim::<4>(1);
+                let sum = sum.tanh().reshape([rows * target * positions, d]);
+                Some(packed.forward(sum).reshape([rows, target, positions]))
+            }
+            (None, None) => None,
+        };
+        let (contexts, weights) = match scores {
+            Some(scores) => {
                 let weights = softmax(scores + penalty, 2);
                 (weights.clone().matmul(values), weights)
+            }
+            None => {
+                let queries = if self.is_scaled { queries * (d as f32).powf(-0.5) } else { queries };
+                B::attend(queries, &Memory { keys, values, penalty, rows: live })
             }
         };
         if heads == 1 {

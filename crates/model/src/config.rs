@@ -26,12 +26,32 @@ impl From<CellKind> for traduko_kernels::CellKind {
 
 /// How attention scores a source position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum AttentionKind {
-    /// `v . tanh(query + key)` (Bahdanau et al., 2015).
+    /// `v . tanh(query + key)` (Bahdanau et al., 2015), the `concat` of Luong et al. (2015).
     Additive,
+    /// The same with `v` of a length that is learnt apart, and a bias (weight normalisation: Salimans & Kingma, 2016).
+    NormedAdditive,
     /// `query . key` with projected keys (Luong et al., 2015).
     General,
+    /// The decoder's state times the encoder's output as they are, both equally wide (Luong et al., 2015).
+    Dot,
+    /// The same divided by the root of the width (Vaswani et al., 2017).
+    ScaledDot,
+}
+
+/// What the decoder starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BridgeKind {
+    /// Zeros.
+    Zero,
+    /// The encoder's last state as it is, which needs a decoder as wide as the encoder's output (Sutskever et al., 2014).
+    Last,
+    /// The mean of the encoder's outputs as it is, as wide.
+    Mean,
+    /// A layer on the encoder's last state, with a hyperbolic tangent (Bahdanau et al., 2015).
+    Dense,
 }
 
 /// Where the attention vector goes.
@@ -87,6 +107,8 @@ pub struct ModelConfig {
     pub is_layer_normalized: bool,
     /// Whether a layer adds to its input rather than replaces it, wherever both are equally wide.
     pub is_residual: bool,
+    /// What the decoder starts from.
+    pub bridge: BridgeKind,
     /// How attention scores.
     pub attention: AttentionKind,
     /// Where the attention vector goes.
@@ -112,6 +134,7 @@ impl Default for ModelConfig {
             cell: CellKind::Lstm,
             is_layer_normalized: false,
             is_residual: false,
+            bridge: BridgeKind::Dense,
             attention: AttentionKind::General,
             attention_place: AttentionPlace::OnTop,
             tie_embeddings: TieKind::All,
@@ -135,6 +158,16 @@ pub enum ModelError {
         low: usize,
         /// The greatest value.
         high: usize,
+    },
+    /// Something needs a decoder as wide as the encoder's output.
+    #[error("model.{key}: this kind needs model.d_decoder ({decoder}) as wide as the encoder's output ({encoded})")]
+    Widths {
+        /// The key in the configuration.
+        key: &'static str,
+        /// Width of the decoder.
+        decoder: usize,
+        /// Width of the encoder's output.
+        encoded: usize,
     },
     /// The heads do not divide a width.
     #[error("model.n_attention_heads: {heads} does not divide {width}, the width of {what}")]
@@ -175,6 +208,14 @@ impl ModelConfig {
                 return Err(ModelError::SizeOutOfRange { key, found, low, high });
             }
         }
+        let copies = [
+            ("bridge", matches!(self.bridge, BridgeKind::Last | BridgeKind::Mean)),
+            ("attention", matches!(self.attention, AttentionKind::Dot | AttentionKind::ScaledDot)),
+        ];
+        let (decoder, encoded) = (self.d_decoder, self.d_encoded());
+        if let Some((key, _)) = copies.into_iter().find(|(_, is_copied)| *is_copied && decoder != encoded) {
+            return Err(ModelError::Widths { key, decoder, encoded });
+        }
         let heads = self.n_attention_heads;
         for (width, what) in [(self.d_attention, "model.d_attention"), (self.d_encoded(), "the encoder's output")] {
             if !width.is_multiple_of(heads) {
@@ -197,6 +238,9 @@ mod tests {
         let config = ModelConfig { n_attention_heads: 3, ..ModelConfig::default() };
         let message = config.validate().expect_err("256 / 3").to_string();
         assert_eq!(message, "model.n_attention_heads: 3 does not divide 256, the width of model.d_attention");
+        let config = ModelConfig { attention: AttentionKind::Dot, ..ModelConfig::default() };
+        let message = config.validate().expect_err("256 and 512").to_string();
+        assert!(message.starts_with("model.attention: this kind needs model.d_decoder (256) as wide"), "{message}");
         assert_eq!(ModelConfig::default().validate(), Ok(()));
     }
 }

@@ -8,7 +8,7 @@ use traduko_kernels::Kernels;
 
 use crate::{
     attention::{Attention, Keys},
-    config::{AttentionPlace, ModelConfig},
+    config::{AttentionPlace, BridgeKind, ModelConfig},
     dropout::{Dropouts, drop},
     encoder::{Encoded, residual},
     layer::Layer,
@@ -37,10 +37,12 @@ impl<B: Backend> DecoderState<B> {
 pub struct Decoder<B: Backend> {
     layers: Vec<Layer<B>>,
     attention: Attention<B>,
-    /// Start states of all layers from the encoder's summary, `[n_layers * d_decoder, d_encoded]`.
-    bridge: Projection<B>,
+    /// Start states of all layers from the encoder's summary, `[n_layers * d_decoder, d_encoded]`, where they are made.
+    bridge: Option<Projection<B>>,
     /// `[d_embedding, d_decoder + d_encoded]`.
     combine: Projection<B>,
+    #[module(skip)]
+    bridge_kind: BridgeKind,
     #[module(skip)]
     place: AttentionPlace,
     is_residual: bool,
@@ -85,7 +87,13 @@ impl<B: Kernels> Decoder<B> {
         Ok(Self {
             layers,
             attention: Attention::build(config, source, device)?,
-            bridge: Projection::build("decoder.bridge", [d_start, config.d_encoded()], zeros, source, device)?,
+            bridge: match config.bridge {
+                BridgeKind::Dense => {
+                    Some(Projection::build("decoder.bridge", [d_start, config.d_encoded()], zeros, source, device)?)
+                }
+                BridgeKind::Zero | BridgeKind::Last | BridgeKind::Mean => None,
+            },
+            bridge_kind: config.bridge,
             combine: Projection::build("decoder.combine", [config.d_embedding, d_joined], zeros, source, device)?,
             place,
             is_residual: config.is_residual,
@@ -105,10 +113,18 @@ impl<B: Kernels> Decoder<B> {
     pub fn start(&self, encoded: &Encoded<B>, d_embedding: usize) -> DecoderState<B> {
         let batch = encoded.summary.dims()[0];
         let device = encoded.summary.device();
-        let hidden = B::tanh(self.bridge.forward(encoded.summary.clone()));
-        let d_decoder = hidden.dims()[1] / self.layers.len();
+        let made = self.bridge.as_ref().map(|bridge| B::tanh(bridge.forward(encoded.summary.clone())));
+        let copied = match self.bridge_kind {
+            BridgeKind::Mean => encoded.mean(),
+            _ => encoded.summary.clone(),
+        };
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
-            let hidden = hidden.clone().narrow(1, index * d_decoder, d_decoder);
+            let d_decoder = layer.d_hidden();
+            let hidden = match (&made, self.bridge_kind) {
+                (Some(made), _) => made.clone().narrow(1, index * d_decoder, d_decoder),
+                (None, BridgeKind::Zero) => return layer.zero_state(batch, &device),
+                (None, _) => copied.clone(),
+            };
             match layer.kind().n_states() {
                 1 => hidden,
                 _ => Tensor::cat(vec![hidden.clone(), hidden.zeros_like()], 1),

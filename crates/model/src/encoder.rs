@@ -24,6 +24,15 @@ pub struct Encoded<B: Backend> {
     pub summary: Tensor<B, 2>,
 }
 
+impl<B: Backend> Encoded<B> {
+    /// The mean of the outputs over real positions, `[batch, d_encoded]`.
+    pub fn mean(&self) -> Tensor<B, 2> {
+        let mask: Tensor<B, 3> = self.mask.clone().unsqueeze_dim(2);
+        let sum: Tensor<B, 2> = (self.outputs.clone() * mask).sum_dim(1).squeeze_dim(1);
+        sum / self.mask.clone().sum_dim(1).clamp_min(1.0)
+    }
+}
+
 /// One encoder layer.
 #[derive(Module, Debug)]
 pub struct Directions<B: Backend> {

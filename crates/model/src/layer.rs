@@ -87,6 +87,11 @@ impl<B: Kernels> Layer<B> {
         self.kind
     }
 
+    /// Units.
+    pub fn d_hidden(&self) -> usize {
+        self.d_hidden
+    }
+
     /// A state of zeros, `[batch, n_states * d_hidden]`.
     pub fn zero_state(&self, batch: usize, device: &B::Device) -> Tensor<B, 2> {
         Tensor::zeros([batch, self.kind.n_states() * self.d_hidden], device)

@@ -17,8 +17,8 @@ mod seq2seq;
 mod steering;
 mod weights;
 
-pub use attention::{Attention, Keys};
-pub use config::{AttentionKind, AttentionPlace, CellKind, ModelConfig, ModelError, TieKind};
+pub use attention::{Attention, Keys, NormedScore};
+pub use config::{AttentionKind, AttentionPlace, BridgeKind, CellKind, ModelConfig, ModelError, TieKind};
 pub use decoder::{Decoder, DecoderState};
 pub use dropout::Dropouts;
 pub use embedding::Embedding;

@@ -8,8 +8,8 @@ use burn::{
 };
 use traduko_kernels::backend::{Autodiff, Flex};
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, ModelConfig, NamedTensor, Pairs, RandomWeights, Seq2Seq, StoredWeights,
-    TieKind,
+    AttentionKind, AttentionPlace, BridgeKind, CellKind, ModelConfig, NamedTensor, Pairs, RandomWeights, Seq2Seq,
+    StoredWeights, TieKind,
 };
 
 use crate::Sharp;
@@ -108,6 +108,21 @@ fn every_kind_of_attention_in_every_place() {
             for place in [AttentionPlace::OnTop, AttentionPlace::FirstLayer, AttentionPlace::InputFeeding] {
                 check(&tiny(cell, attention, place));
             }
+        }
+    }
+}
+
+/// Kinds that copy need a decoder as wide as the encoder's output.
+#[test]
+fn every_other_attention_and_every_bridge() {
+    for attention in [AttentionKind::NormedAdditive, AttentionKind::Dot, AttentionKind::ScaledDot] {
+        for place in [AttentionPlace::OnTop, AttentionPlace::InputFeeding] {
+            check(&tiny(CellKind::Lstm, attention, place));
+        }
+    }
+    for bridge in [BridgeKind::Zero, BridgeKind::Last, BridgeKind::Mean] {
+        for cell in [CellKind::Lstm, CellKind::Gru] {
+            check(&ModelConfig { bridge, ..tiny(cell, AttentionKind::General, AttentionPlace::OnTop) });
         }
     }
 }

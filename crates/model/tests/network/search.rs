@@ -6,8 +6,8 @@ use pollster::block_on;
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    AttentionKind, AttentionPlace, CellKind, EOS, Hypothesis, ModelConfig, Pairs, Sampling, SearchOptions, Seq2Seq,
-    Steering, beam_search,
+    AttentionKind, AttentionPlace, BridgeKind, CellKind, EOS, Hypothesis, ModelConfig, Pairs, Sampling, SearchOptions,
+    Seq2Seq, Steering, beam_search,
 };
 
 use crate::{sharp, small};
@@ -66,7 +66,8 @@ fn network(kind: usize) -> ModelConfig {
         is_layer_normalized: kind % 5 == 4,
         is_residual: kind % 4 == 3,
         n_attention_heads: 1 + kind % 2,
-        attention: [AttentionKind::Additive, AttentionKind::General][kind / 2 % 2],
+        attention: [AttentionKind::Additive, AttentionKind::General, AttentionKind::NormedAdditive][kind / 2 % 3],
+        bridge: [BridgeKind::Dense, BridgeKind::Zero][kind / 7 % 2],
         attention_place: [AttentionPlace::OnTop, AttentionPlace::InputFeeding, AttentionPlace::FirstLayer]
             [kind / 4 % 3],
         ..small(9)
