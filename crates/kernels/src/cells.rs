@@ -17,6 +17,8 @@ pub enum CellKind {
     /// Simpler simple recurrent unit (Kim et al., 2019); gates in the order forget, candidate. It has no recurrent
     /// product: `cell = forget * cell + (1 - forget) * candidate`, `hidden = relu(cell)`.
     Ssru,
+    /// Plain recurrent unit (Elman, 1990): `hidden = tanh(input + recurrent)`.
+    Rnn,
 }
 
 impl CellKind {
@@ -26,14 +28,15 @@ impl CellKind {
             Self::Lstm => 4,
             Self::Gru => 3,
             Self::Ssru => 2,
+            Self::Rnn => 1,
         }
     }
 
-    /// How many vectors of `d_hidden` make the state: hidden and cell, or hidden alone in a GRU.
+    /// How many vectors of `d_hidden` make the state: hidden and cell, or hidden alone.
     pub const fn n_states(self) -> usize {
         match self {
             Self::Lstm | Self::Ssru => 2,
-            Self::Gru => 1,
+            Self::Gru | Self::Rnn => 1,
         }
     }
 
@@ -42,6 +45,7 @@ impl CellKind {
         match self {
             Self::Lstm | Self::Gru => 4,
             Self::Ssru => 2,
+            Self::Rnn => 1,
         }
     }
 
@@ -57,7 +61,7 @@ pub(crate) fn part<B: Backend>(packed: &Tensor<B, 2>, index: usize, width: usize
 }
 
 /// Gates after their activations. LSTM: input, forget, candidate, output. GRU: reset, update, candidate and the
-/// recurrent part of the candidate, which the backward pass needs. SSRU: forget, candidate.
+/// recurrent part of the candidate, which the backward pass needs. SSRU: forget, candidate. Plain unit: its hidden state.
 pub(crate) struct Activated<B: Backend> {
     pub gates: Vec<Tensor<B, 2>>,
     /// The next state, `[batch, n_states * d_hidden]`.
@@ -98,6 +102,10 @@ pub(crate) fn step<B: Backend>(
             let cell = candidate.clone() + forget.clone() * (part(state, 1, d_hidden) - candidate.clone());
             let hidden = relu(cell.clone());
             Activated { gates: vec![forget, candidate], state: Tensor::cat(vec![hidden, cell], 1) }
+        }
+        CellKind::Rnn => {
+            let hidden = (inputs + recurrent).tanh();
+            Activated { gates: vec![hidden.clone()], state: hidden }
         }
     }
 }

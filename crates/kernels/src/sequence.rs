@@ -191,6 +191,10 @@ fn step_backward<B: Backend>(
             let kept = Tensor::cat(vec![forget.zeros_like(), d_cell * forget], 1);
             StepGradients { inputs: d_gates.clone(), recurrent: d_gates, kept }
         }
+        CellKind::Rnn => {
+            let d_gates = total * tanh_slope(gates);
+            StepGradients { kept: d_gates.zeros_like(), inputs: d_gates.clone(), recurrent: d_gates }
+        }
     }
 }
 

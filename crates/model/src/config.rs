@@ -12,6 +12,8 @@ pub enum CellKind {
     Gru,
     /// Simpler simple recurrent unit (Kim et al., 2019): no recurrent product, the fastest.
     Ssru,
+    /// Plain recurrent unit (Elman, 1990): one product and a hyperbolic tangent, without gates.
+    Rnn,
 }
 
 impl From<CellKind> for traduko_kernels::CellKind {
@@ -20,6 +22,7 @@ impl From<CellKind> for traduko_kernels::CellKind {
             CellKind::Lstm => Self::Lstm,
             CellKind::Gru => Self::Gru,
             CellKind::Ssru => Self::Ssru,
+            CellKind::Rnn => Self::Rnn,
         }
     }
 }

@@ -49,7 +49,7 @@ impl<B: Kernels> Layer<B> {
         let init = Init::Uniform { bound: (1.0 / d_hidden as f32).sqrt() };
         let bias = match kind {
             CellKind::Lstm => Init::ForgetOpen,
-            CellKind::Gru | CellKind::Ssru => Init::Zeros,
+            CellKind::Gru | CellKind::Ssru | CellKind::Rnn => Init::Zeros,
         };
         let mut vector = |part: &str, init, is_there: bool| -> Result<_, S::Error> {
             if !is_there {

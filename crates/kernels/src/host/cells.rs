@@ -21,10 +21,12 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
     {
         match kind {
             CellKind::Lstm => {
-                for (gate, (a, b)) in gates.iter_mut().zip(inputs.iter().zip(recurrent)) {
-                    *gate = a + b;
-                }
+                add(&mut gates, inputs, recurrent);
                 lstm_row(&mut gates, state, next, 1.0);
+            }
+            CellKind::Rnn => {
+                add(&mut gates, inputs, recurrent);
+                rnn_row(&mut gates, state, next, 1.0);
             }
             CellKind::Gru => gru_row(&mut gates, inputs, recurrent, state, next, 1.0),
             CellKind::Ssru => {
@@ -34,6 +36,13 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
         }
     }
     next
+}
+
+#[inline(always)]
+fn add(sums: &mut [f32], left: &[f32], right: &[f32]) {
+    for (sum, (a, b)) in sums.iter_mut().zip(left.iter().zip(right)) {
+        *sum = a + b;
+    }
 }
 
 /// The hyperbolic tangent of each value.
@@ -150,5 +159,14 @@ fn ssru_units(
         let c = candidate[j] + f * (cell_before[j] - candidate[j]);
         hidden[j] = hidden_before[j] + mask * (c.max(0.0) - hidden_before[j]);
         cell[j] = cell_before[j] + mask * (c - cell_before[j]);
+    }
+}
+
+/// One row of plain units: `gates` holds pre-activations on entry and activations on return.
+#[inline(always)]
+pub fn rnn_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {
+    for ((gate, before), next) in gates.iter_mut().zip(state).zip(next) {
+        *gate = tanh(*gate);
+        *next = before + mask * (*gate - before);
     }
 }

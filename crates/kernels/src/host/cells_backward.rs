@@ -133,6 +133,21 @@ pub fn ssru_rows(gates: &mut [f32], before: &[f32], grad: &[f32], carry: &mut [f
     }
 }
 
+/// Rows of plain units backwards, as [`lstm_rows`].
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+pub fn rnn_rows(gates: &mut [f32], grad: &[f32], carry: &mut [f32], mask: &[f32], d: usize) {
+    for (row, mask) in mask.iter().enumerate() {
+        let units = row * d..(row + 1) * d;
+        let (gates, grad, carry) = (&mut gates[units.clone()], &grad[units.clone()], &mut carry[units]);
+        for ((gate, grad), carry) in gates.iter_mut().zip(grad).zip(carry) {
+            let total = grad + *carry;
+            let live = mask * total;
+            *gate = live * (1.0 - *gate * *gate);
+            *carry = total - live;
+        }
+    }
+}
+
 /// Turns the gradient of a hyperbolic tangent into that of its argument.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn tanh_each(grad: &mut [f32], result: &[f32]) {

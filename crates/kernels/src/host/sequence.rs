@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    cells::{gru_row, lstm_row, ssru_row},
+    cells::{gru_row, lstm_row, rnn_row, ssru_row},
     cells_backward, layer_norm,
     product::{Matrix, Repeated, product},
     shared::Shared,
@@ -79,6 +79,14 @@ fn ssru_rows(gates: &mut [f32], before: &[f32], next: &mut [f32], mask: &[f32], 
     for (row, mask) in mask.iter().enumerate() {
         let state = row * 2 * d..(row + 1) * 2 * d;
         ssru_row(&mut gates[row * 2 * d..(row + 1) * 2 * d], &before[state.clone()], &mut next[state], *mask);
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn rnn_rows(gates: &mut [f32], before: &[f32], next: &mut [f32], mask: &[f32], d: usize) {
+    for (row, mask) in mask.iter().enumerate() {
+        let units = row * d..(row + 1) * d;
+        rnn_row(&mut gates[units.clone()], &before[units.clone()], &mut next[units], *mask);
     }
 }
 
@@ -189,6 +197,12 @@ pub fn forward(input: &Input) -> Tape {
                     lstm_rows(gates, &before, &mut next, mask, d);
                 }
                 CellKind::Gru => gru_rows(gates, inputs, &recurrent, &before, &mut next, mask, d),
+                CellKind::Rnn => {
+                    for ((gate, x), y) in gates.iter_mut().zip(inputs).zip(&recurrent) {
+                        *gate = x + y;
+                    }
+                    rnn_rows(gates, &before, &mut next, mask, d);
+                }
                 CellKind::Ssru => {
                     gates.copy_from_slice(inputs);
                     ssru_rows(gates, &before, &mut next, mask, d);
@@ -274,6 +288,10 @@ pub fn backward(input: &Input, tape: Tape, grad: &[f32]) -> Gradients {
                         };
                         cells_backward::gru_rows(gates, before, grad, carry, inputs, recurrent, mask, d);
                         &*recurrent
+                    }
+                    CellKind::Rnn => {
+                        cells_backward::rnn_rows(gates, grad, carry, mask, d);
+                        &*gates
                     }
                     CellKind::Ssru => {
                         cells_backward::ssru_rows(gates, before, grad, carry, mask, d);

@@ -144,7 +144,7 @@ fn every_way_to_tie_embeddings() {
 fn every_kind_of_stack() {
     let plain = tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop);
     let wide = ModelConfig { d_embedding: 4, d_encoder: 2, d_decoder: 4, d_attention: 4, ..plain.clone() };
-    for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Ssru] {
+    for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Ssru, CellKind::Rnn] {
         check(&ModelConfig { cell, is_residual: true, ..wide.clone() });
         // Few units make a normalisation so sharp that no difference can follow it.
         let normalised = ModelConfig { cell, is_layer_normalized: true, d_encoder: 24, d_decoder: 24, ..plain.clone() };

@@ -62,7 +62,7 @@ fn greedy(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], max_length: usi
 /// Every kind of cell, attention and place.
 fn network(kind: usize) -> ModelConfig {
     ModelConfig {
-        cell: [CellKind::Lstm, CellKind::Gru, CellKind::Ssru][kind % 3],
+        cell: [CellKind::Lstm, CellKind::Gru, CellKind::Ssru, CellKind::Rnn][kind % 4],
         is_layer_normalized: kind % 5 == 4,
         is_residual: kind % 4 == 3,
         n_attention_heads: 1 + kind % 2,
