@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use traduko_kernels::Kernels;
-use traduko_model::{ModelConfig, Seq2Seq};
+use traduko_model::{ModelConfig, NamedTensor, Seq2Seq};
 
 use crate::tensors::{TensorSummary, WeightFile};
 use crate::{
@@ -85,6 +85,11 @@ impl Package {
     /// The weights as the network asks for them; for those who build it by hand.
     pub fn weights(&self) -> PackedWeights<'_> {
         PackedWeights::new(&self.weights)
+    }
+
+    /// Every weight as floats, in the order of names: what training can go on from.
+    pub fn dequantized_weights(&self) -> Result<Vec<NamedTensor>, PackageError> {
+        self.weights.dequantized()
     }
 
     /// Name, type and size of every stored tensor, in the order of names.

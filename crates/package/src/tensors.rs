@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, View};
+use traduko_model::NamedTensor;
 
-use crate::PackageError;
+use crate::{PackageError, dequantize_rows};
 
 /// The most bytes a header may have; a model of a thousand tensors needs about 100 kB.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
@@ -103,6 +104,22 @@ impl WeightFile {
     pub fn float(&self, name: &str, len: usize) -> Result<Vec<f32>, PackageError> {
         let info = self.info(name, Dtype::F32, "F32 of one dimension", &[len])?;
         Ok(floats(self.data(info)).collect())
+    }
+
+    /// Every weight as floats, in the order of names.
+    pub fn dequantized(&self) -> Result<Vec<NamedTensor>, PackageError> {
+        let is_weight = |(name, _): &(String, &TensorInfo)| !self.is_scale(name);
+        let weight = |(name, info): (String, &TensorInfo)| {
+            let values = match info.shape[..] {
+                [rows, cols] => {
+                    let scales = self.float(&format!("{name}{SCALE}"), rows)?;
+                    dequantize_rows(&self.int8(&name, rows, cols)?, &scales)
+                }
+                _ => self.float(&name, info.shape.iter().product())?,
+            };
+            Ok(NamedTensor { name, shape: info.shape.clone(), values })
+        };
+        self.sorted().into_iter().filter(is_weight).map(weight).collect()
     }
 
     fn info(

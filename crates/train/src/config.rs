@@ -81,7 +81,8 @@ pub enum ValidationMetric {
 pub enum Precision {
     /// f32 throughout.
     F32,
-    /// bf16 operands, f32 sums, weights and moments (Micikevicius et al., 2018), on CUDA and on processors with AMX.
+    /// bf16 operands, f32 sums, weights and moments (Micikevicius et al., 2018), on CUDA and on processors with AMX
+    /// or AVX512-BF16.
     Bf16,
 }
 
@@ -92,7 +93,9 @@ impl Precision {
     /// Where it cannot.
     pub fn choose<B: Kernels>(self) -> anyhow::Result<()> {
         if self == Self::Bf16 && !B::use_bf16() {
-            bail!("train.precision: bf16 is for --device cuda and for processors with AMX; set it to \"f32\" here");
+            bail!(
+                "train.precision: bf16 is for --device cuda and for processors with AMX or AVX512-BF16; set it to \"f32\" here"
+            );
         }
         Ok(())
     }

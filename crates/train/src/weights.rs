@@ -15,10 +15,13 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use half::bf16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use traduko_model::NamedTensor;
+use serde_json::Value;
+use traduko_model::{ModelConfig, NamedTensor};
+use traduko_package::{MANIFEST_FILE, Package, TOKENIZER_FILE};
 
 use crate::{
     atomic::write_atomically,
+    config::TrainConfig,
     train::{CONFIG, Checkpoint, LAST, TrainSummary},
 };
 
@@ -58,7 +61,7 @@ pub fn run(args: WeightsArgs) -> anyhow::Result<ExitCode> {
             eprintln!("step {}: {count} pieces in {}", checkpoint.summary.step, args.out.display());
         }
     }
-    for name in [CONFIG, "tokenizer.json"] {
+    for name in [CONFIG, TOKENIZER_FILE] {
         let from = args.run.join(name);
         let data = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
         write_atomically(&args.out.join(name), &data).with_context(|| format!("writing {name}"))?;
@@ -121,11 +124,53 @@ fn write_pieces(checkpoint: &Checkpoint, out: &Path, piece_bytes: usize) -> anyh
     Ok(pieces.len())
 }
 
-/// Reads what [`run`] wrote: a checkpoint without moments, whose summary says that Adam starts anew.
+/// Weights that training goes on from, and what they are for.
+pub struct GivenWeights {
+    /// Their network.
+    pub model: ModelConfig,
+    /// The subwords that they know.
+    pub tokenizer_json: Vec<u8>,
+    /// The weights without moments; its summary says that Adam starts anew.
+    pub checkpoint: Checkpoint,
+}
+
+impl GivenWeights {
+    /// Reads a package, known by its manifest, or else pieces that [`run`] wrote.
+    ///
+    /// # Errors
+    /// Where the folder holds neither, or a damaged one.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        if folder.join(MANIFEST_FILE).exists() {
+            return Self::of_package(folder).with_context(|| format!("package {}", folder.display()));
+        }
+        let checkpoint = read_pieces(folder)?;
+        let tokenizer = folder.join(TOKENIZER_FILE);
+        let tokenizer_json = fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
+        Ok(Self { model: TrainConfig::read(&folder.join(CONFIG), &[])?.model, tokenizer_json, checkpoint })
+    }
+
+    fn of_package(folder: &Path) -> anyhow::Result<Self> {
+        let package = Package::read_dir(folder)?;
+        let recipe = |key: &str| package.manifest.recipe.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let step = recipe("steps");
+        let summary = TrainSummary {
+            step,
+            restarted_at: step,
+            target_tokens: recipe("target_tokens"),
+            seconds: recipe("training_seconds") as f64,
+            ..TrainSummary::new()
+        };
+        let weights = package.dequantized_weights()?;
+        let Package { config: model, tokenizer_json, .. } = package;
+        Ok(Self { model, tokenizer_json, checkpoint: Checkpoint { summary, weights, moments: Vec::new() } })
+    }
+}
+
+/// Reads what [`run`] wrote.
 ///
 /// # Errors
 /// Where pieces are missing, damaged, or of different steps.
-pub fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
+fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
     let paths = files(folder, "weights-")?;
     let total = paths.len();
     ensure!(total > 0, "{}: no weights-*.safetensors; write them with `traduko weights`", folder.display());

@@ -152,7 +152,7 @@ fn twenty_kills_do_not_change_the_weights() {
     assert_eq!(log(&path("killed")), log(&path("whole")));
 }
 
-/// Weights alone, in bf16 and in several pieces, go on from their step with about the loss they had.
+/// Weights alone, in bf16 and in several pieces or in the int8 of a package, go on from their step with about the loss they had.
 #[test]
 fn a_run_goes_on_from_its_weights_alone() {
     let folder = prepared();
@@ -160,15 +160,28 @@ fn a_run_goes_on_from_its_weights_alone() {
     let settings = "--set train.schedule=constant --set train.keep_validated=3";
     run(folder.path(), &format!("train resume.toml --out first {settings} --set train.max_steps=60"));
     run(folder.path(), "weights first --out pieces");
-    let command = format!("train resume.toml --out second {settings} --resume-weights pieces --set train.max_steps=65");
-    run(folder.path(), &command);
-    let (first, second) = (log(&path("first")), log(&path("second")));
+    run(folder.path(), "export --checkpoint first --out package --source-language en --target-language fr");
     let loss = |log: &BTreeMap<(u64, bool), serde_json::Value>, step, name| log[&(step, name == "loss")][name].as_f64();
-    assert_eq!(second.keys().next(), Some(&(61, true)), "the steps go on");
-    let (before, after) = (loss(&first, 60, "valid_loss").unwrap(), loss(&second, 65, "valid_loss").unwrap());
-    let fresh = loss(&first, 5, "valid_loss").unwrap();
-    assert!(after < before + 0.1 * (fresh - before), "{fresh} at first, {before} before, {after} after");
-    assert_eq!(last(&path("second")).summary.restarted_at, 60);
+    let first = log(&path("first"));
+    let valid_loss = |log: &BTreeMap<_, _>, step| loss(log, step, "valid_loss").expect("validated then");
+    // A package has the weights of the best validation.
+    let best = first.iter().rev().find(|(_, line)| line["is_best"] == true).expect("one was the best").0.0;
+    for (weights, step) in [("pieces", 60), ("package", best)] {
+        let out = format!("after-{weights}");
+        let command = format!("train resume.toml --out {out} {settings} --resume-weights {weights}");
+        run(folder.path(), &format!("{command} --set train.max_steps={}", step + 5));
+        let second = log(&path(&out));
+        assert_eq!(second.keys().next(), Some(&(step + 1, true)), "the steps go on");
+        let (fresh, before, after) = (valid_loss(&first, 5), valid_loss(&first, step), valid_loss(&second, step + 5));
+        assert!(after < before + 0.1 * (fresh - before), "{fresh} at first, {before} before, {after} after");
+        assert_eq!(last(&path(&out)).summary.restarted_at, step);
+    }
+    std::fs::write(path("pieces/tokenizer.json"), "{}").expect("written");
+    let command = "train resume.toml --out third --resume-weights pieces";
+    let refused = traduko(folder.path(), command).stderr(Stdio::piped()).output().expect("the program starts");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("prepare the text with --tokenizer"), "{message}");
+    assert!(!path("third").exists());
 
     // The mean of three validations is a run like any other.
     run(folder.path(), "weights first --average 3 --out mean");

@@ -38,8 +38,9 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
     next
 }
 
+/// Writes the sums of two slices.
 #[inline(always)]
-fn add(sums: &mut [f32], left: &[f32], right: &[f32]) {
+pub fn add(sums: &mut [f32], left: &[f32], right: &[f32]) {
     for (sum, (a, b)) in sums.iter_mut().zip(left.iter().zip(right)) {
         *sum = a + b;
     }

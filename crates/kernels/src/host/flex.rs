@@ -9,8 +9,8 @@ use burn::{
 };
 
 use super::{
-    adam, additive, attention, beam, cells, cells_backward, dropout, int8, layer_norm, layout, linear, loss,
-    packed_sequence, product, sequence, tiles, top_k,
+    adam, additive, attention, beam, bf16, cells, cells_backward, dropout, int8, layer_norm, layout, linear, loss,
+    packed_sequence, product, sequence, top_k,
 };
 use crate::{
     AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Kernels, Memory, Normalized,
@@ -346,7 +346,7 @@ impl Kernels for Flex {
             (floats(input.x.clone()), floats(input.weight.clone()), floats(input.weights.clone()));
         let bias = input.bias.clone().map_or_else(|| vec![0.0; vocab], take);
         let targets = ints(input.targets.clone());
-        let found = tiles::output_loss(view(&x), view(&weight), &bias, (&targets, view(&weights)), input.smoothing);
+        let found = bf16::output_loss(view(&x), view(&weight), &bias, (&targets, view(&weights)), input.smoothing);
         Some(OutputGradients {
             sums: tensor(found.sums.to_vec(), [2]),
             x: tensor(found.x, [tokens, d]),

@@ -12,6 +12,11 @@ mod additive;
 mod attention;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod beam;
+#[cfg(all(feature = "flex", target_arch = "x86_64", target_os = "linux"))]
+mod bf16;
+#[cfg(all(feature = "flex", not(all(target_arch = "x86_64", target_os = "linux"))))]
+#[path = "no_bf16.rs"]
+mod bf16;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cells;
 #[cfg(feature = "flex")]
@@ -46,11 +51,6 @@ mod rows;
 mod sequence;
 #[cfg(feature = "flex")]
 mod shared;
-#[cfg(all(feature = "flex", target_arch = "x86_64", target_os = "linux"))]
-mod tiles;
-#[cfg(all(feature = "flex", not(all(target_arch = "x86_64", target_os = "linux"))))]
-#[path = "no_tiles.rs"]
-mod tiles;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod top_k;
 

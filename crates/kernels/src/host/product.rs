@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gemm::Parallelism;
 
-use super::{packed::Packed, tiles};
+use super::{bf16, packed::Packed};
 
 /// Whether operands are rounded to bf16. One setting for the process: a program trains one network at a time.
 static IS_BF16: AtomicBool = AtomicBool::new(false);
 
 /// Has all products from now on take bf16 operands, where the machine has instructions for it; says whether it has.
 pub fn use_bf16() -> bool {
-    IS_BF16.store(tiles::are_available(), Ordering::Relaxed);
+    IS_BF16.store(bf16::is_available(), Ordering::Relaxed);
     is_bf16()
 }
 
@@ -36,7 +36,7 @@ pub fn product(out: &mut [f32], [m, k, n]: [usize; 3], lhs: Matrix, rhs: Matrix,
         assert!((k - 1) * rhs.1 + (n - 1) * rhs.2 < rhs.0.len());
     }
     if is_bf16() {
-        return tiles::product(out, [m, k, n], lhs, rhs, keep);
+        return bf16::product(out, [m, k, n], lhs, rhs, keep);
     }
     // SAFETY: the three checks above bound every element that the product reads or writes.
     unsafe {
@@ -67,13 +67,13 @@ pub fn product(out: &mut [f32], [m, k, n]: [usize; 3], lhs: Matrix, rhs: Matrix,
 /// The right-hand side `[k, n]` of many small products, laid out once.
 pub enum Repeated {
     Floats(Packed),
-    Bf16(tiles::Packed),
+    Bf16(bf16::Packed),
 }
 
 impl Repeated {
     pub fn new(rhs: Matrix, [k, n]: [usize; 2]) -> Self {
         if is_bf16() {
-            Self::Bf16(tiles::Packed::new(rhs, 0..k, n))
+            Self::Bf16(bf16::Packed::new(rhs, 0..k, n))
         } else {
             Self::Floats(Packed::new(rhs.0, [k, n], rhs.1, rhs.2))
         }

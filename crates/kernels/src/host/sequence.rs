@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    cells::{gru_row, lstm_row, rnn_row, ssru_row},
+    cells::{add, gru_row, lstm_row, rnn_row, ssru_row},
     cells_backward, layer_norm,
     product::{Matrix, Repeated, product},
     shared::Shared,
@@ -191,16 +191,12 @@ pub fn forward(input: &Input) -> Tape {
             }
             match kind {
                 CellKind::Lstm => {
-                    for ((gate, x), y) in gates.iter_mut().zip(inputs).zip(&recurrent) {
-                        *gate = x + y;
-                    }
+                    add(gates, inputs, &recurrent);
                     lstm_rows(gates, &before, &mut next, mask, d);
                 }
                 CellKind::Gru => gru_rows(gates, inputs, &recurrent, &before, &mut next, mask, d),
                 CellKind::Rnn => {
-                    for ((gate, x), y) in gates.iter_mut().zip(inputs).zip(&recurrent) {
-                        *gate = x + y;
-                    }
+                    add(gates, inputs, &recurrent);
                     rnn_rows(gates, &before, &mut next, mask, d);
                 }
                 CellKind::Ssru => {

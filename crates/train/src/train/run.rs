@@ -29,7 +29,7 @@ use crate::{
     atomic::write_atomically,
     config::{TrainConfig, ValidationMetric},
     device::{Device, WithBackend},
-    weights::{read_pieces, validated_name, validated_paths},
+    weights::{GivenWeights, validated_name, validated_paths},
 };
 
 /// Train a network.
@@ -46,7 +46,7 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint in the folder
     #[arg(long)]
     pub resume: bool,
-    /// Begin with the weights that `traduko weights` wrote to this folder, and go on from their step
+    /// Begin with the weights of this folder, a package or what `traduko weights` wrote, and go on from their step
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub resume_weights: Option<PathBuf>,
     /// Save and stop after this many minutes
@@ -107,20 +107,27 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
     if last.exists() {
         bail!("{} already holds a run; go on with --resume or choose another --out", args.out.display());
     }
-    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     let tokenizer = config.data.dir.join("tokenizer.json");
     let data = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
-    write_in(&args.out, "tokenizer.json", &data)?;
     let checkpoint = match &args.resume_weights {
         None => None,
         Some(folder) => {
-            let before = TrainConfig::read(&folder.join(CONFIG), &[])?;
-            if before.model != config.model {
+            let given = GivenWeights::read(folder)?;
+            if given.tokenizer_json != data {
+                bail!(
+                    "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}",
+                    folder.display(),
+                    folder.join("tokenizer.json").display()
+                );
+            }
+            if given.model != config.model {
                 bail!("{}: the weights there are of another network", folder.display());
             }
-            Some(read_pieces(folder)?)
+            Some(given.checkpoint)
         }
     };
+    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
+    write_in(&args.out, "tokenizer.json", &data)?;
     write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
     Ok(checkpoint)
 }

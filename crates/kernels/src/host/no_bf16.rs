@@ -1,10 +1,10 @@
-//! What stands for `tiles` on systems where this code knows of none.
+//! What stands for `bf16` on systems where this code knows of none.
 
 use std::ops::Range;
 
 use super::product::Matrix;
 
-pub fn are_available() -> bool {
+pub fn is_available() -> bool {
     false
 }
 
@@ -13,7 +13,7 @@ pub enum Packed {}
 
 impl Packed {
     pub fn new(_: Matrix, _: Range<usize>, _: usize) -> Self {
-        unreachable!("nobody asks for tiles where none are available")
+        unreachable!("nobody asks for bf16 where it is not available")
     }
 
     pub fn accumulate(&self, _: &mut [f32], _: usize, _: &[f32], _: usize) {
@@ -21,7 +21,7 @@ impl Packed {
     }
 }
 
-/// See `tiles`.
+/// See `bf16`.
 pub struct OutputGradients {
     pub sums: [f32; 2],
     pub x: Vec<f32>,
@@ -30,9 +30,9 @@ pub struct OutputGradients {
 }
 
 pub fn output_loss(_: &[f32], _: &[f32], _: &[f32], _: (&[i32], &[f32]), _: f32) -> OutputGradients {
-    unreachable!("nobody asks for tiles where none are available")
+    unreachable!("nobody asks for bf16 where it is not available")
 }
 
 pub fn product(_: &mut [f32], _: [usize; 3], _: Matrix, _: Matrix, _: bool) {
-    unreachable!("nobody asks for tiles where none are available")
+    unreachable!("nobody asks for bf16 where it is not available")
 }
