@@ -31,7 +31,8 @@ pub struct Attention<B: Backend> {
     /// `[1, d_attention / heads]`, additive attention only.
     score: Option<Projection<B>>,
     normed_score: Option<NormedScore<B>>,
-    is_scaled: bool,
+    #[module(skip)]
+    kind: AttentionKind,
     n_heads: usize,
 }
 
@@ -55,10 +56,10 @@ impl<B: Backend> NormedScore<B> {
 /// sentences, those that are not there any longer are passed over.
 #[derive(Clone, Debug)]
 pub struct Keys<B: Backend> {
-    /// `[all, source, d_attention / heads]`.
-    keys: Tensor<B, 3>,
-    /// `[all, source, d_encoded / heads]`.
-    values: Tensor<B, 3>,
+    /// `[all, source, d_attention / heads]`; none where positions are not looked at one by one.
+    keys: Option<Tensor<B, 3>>,
+    /// `[all, source, d_encoded / heads]`, or the fixed context, `[all, 1, d_encoded]`.
+    values: Option<Tensor<B, 3>>,
     /// 0 for a real position and a large negative number for padding, `[all, 1, source]`.
     penalty: Tensor<B, 3>,
     /// The rows that are still there; without it all of them.
@@ -71,7 +72,7 @@ pub struct Keys<B: Backend> {
 impl<B: Kernels> Keys<B> {
     /// Sentences.
     pub fn batch(&self) -> usize {
-        self.rows.as_ref().map_or(self.keys.dims()[0], |rows| rows.len()) / self.n_heads
+        self.rows.as_ref().map_or(self.penalty.dims()[0], |rows| rows.len()) / self.n_heads
     }
 
     /// Those of some sentences.
@@ -83,13 +84,14 @@ impl<B: Kernels> Keys<B> {
             return Self { rows: Some(rows), ..self };
         }
         let places: Vec<i32> = places.map(|place| place as i32).collect();
-        let (len, device) = (places.len(), self.keys.device());
+        let (len, device) = (places.len(), self.penalty.device());
         let places = Tensor::<B, 1, Int>::from_data(TensorData::new(places, [len]), &device);
         let select = |x: Tensor<B, 3>| {
             let [n, a, b] = x.dims();
             B::select_rows(x.reshape([n, a * b]), places.clone()).reshape([len, a, b])
         };
-        Self { keys: select(self.keys), values: select(self.values), penalty: select(self.penalty), ..self }
+        let (keys, values) = (self.keys.map(select), self.values.map(select));
+        Self { keys, values, penalty: select(self.penalty), ..self }
     }
 }
 
@@ -100,7 +102,7 @@ impl<B: Kernels> Attention<B> {
     /// What the source says.
     pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
         let (kind, n_heads, d_encoded) = (config.attention, config.n_attention_heads, config.d_encoded());
-        let is_projected = !matches!(kind, AttentionKind::Dot | AttentionKind::ScaledDot);
+        let is_projected = kind.looks() && !matches!(kind, AttentionKind::Dot | AttentionKind::ScaledDot);
         let mut projection = |name: &str, rows, cols, bias, is_there: bool| {
             let mut build =
                 || Projection::build(&format!("decoder.attention.{name}"), [rows, cols], bias, source, device);
@@ -119,8 +121,7 @@ impl<B: Kernels> Attention<B> {
         } else {
             None
         };
-        let is_scaled = kind == AttentionKind::ScaledDot || n_heads > 1;
-        Ok(Self { key, query, value, score, normed_score, is_scaled, n_heads })
+        Ok(Self { key, query, value, score, normed_score, kind, n_heads })
     }
 
     /// Projects keys and values once.
@@ -131,21 +132,23 @@ impl<B: Kernels> Attention<B> {
         let project = |by: &Option<Projection<B>>| {
             self.split(by.as_ref().map_or_else(|| outputs.clone(), |projection| projection.forward_3d(outputs.clone())))
         };
-        let keys = project(&self.key);
-        let values = match &self.value {
-            Some(_) => project(&self.value),
-            None => outputs.clone(),
+        let keys = self.kind.looks().then(|| project(&self.key));
+        let values = match (self.kind, &self.value) {
+            (AttentionKind::None, _) => None,
+            (AttentionKind::FixedContext, _) => Some(encoded.summary.clone().unsqueeze_dim(1)),
+            (_, Some(_)) => Some(project(&self.value)),
+            (_, None) => Some(outputs.clone()),
         };
         let penalty: Tensor<B, 3> = penalty.unsqueeze_dim(1);
         let penalty = match self.n_heads {
             1 => penalty,
             heads => penalty.repeat_dim(1, heads).reshape([batch * heads, 1, positions]),
         };
-        Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: !self.is_additive() }
+        Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: self.is_general() }
     }
 
-    fn is_additive(&self) -> bool {
-        self.score.is_some() || self.normed_score.is_some()
+    fn is_general(&self) -> bool {
+        matches!(self.kind, AttentionKind::General | AttentionKind::Dot | AttentionKind::ScaledDot)
     }
 
     /// `[batch, time, heads * d]` to `[batch * heads, time, d]`.
@@ -158,17 +161,21 @@ impl<B: Kernels> Attention<B> {
         x.reshape([batch, time, self.n_heads, d]).swap_dims(1, 2).reshape([batch * self.n_heads, time, d])
     }
 
-    /// Contexts `[batch, target, d_encoded]` and the first head's weights `[batch, target, source]` for `queries`
-    /// `[batch, target, d_decoder]`. Padded positions get zero weight.
-    pub fn forward(&self, queries: Tensor<B, 3>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
+    /// Contexts `[batch, target, d_encoded]`, where there are any, and the first head's weights `[batch, target, source]` for
+    /// `queries` `[batch, target, d_decoder]`. Padded positions get zero weight.
+    pub fn forward(&self, queries: Tensor<B, 3>, keys: &Keys<B>) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
         let [batch, target, _] = queries.dims();
         let heads = self.n_heads;
+        let Keys { keys, values, penalty, rows: live, .. } = keys.clone();
+        let (Some(keys), Some(values)) = (keys, values.clone()) else {
+            let contexts = values.map(|fixed| fixed.repeat_dim(1, target));
+            return (contexts, softmax(penalty.repeat_dim(1, target), 2));
+        };
         let queries = match &self.query {
             Some(query) => query.forward_3d(queries),
             None => queries,
         };
         let queries = self.split(queries);
-        let Keys { keys, values, penalty, rows: live, .. } = keys.clone();
         let [_, positions, d] = keys.dims();
         let rows = batch * heads;
         // Weights are [batch * heads, target, source].
@@ -190,16 +197,17 @@ impl<B: Kernels> Attention<B> {
                 (weights.clone().matmul(values), weights)
             }
             None => {
-                let queries = if self.is_scaled { queries * (d as f32).powf(-0.5) } else { queries };
+                let is_scaled = self.kind == AttentionKind::ScaledDot || heads > 1;
+                let queries = if is_scaled { queries * (d as f32).powf(-0.5) } else { queries };
                 B::attend(queries, &Memory { keys, values, penalty, rows: live })
             }
         };
         if heads == 1 {
-            return (contexts, weights);
+            return (Some(contexts), weights);
         }
         let d_value = contexts.dims()[2];
         let contexts = contexts.reshape([batch, heads, target, d_value]).swap_dims(1, 2);
         let first = weights.reshape([batch, heads, target, positions]).narrow(1, 0, 1);
-        (contexts.reshape([batch, target, heads * d_value]), first.squeeze_dim(1))
+        (Some(contexts.reshape([batch, target, heads * d_value])), first.squeeze_dim(1))
     }
 }

@@ -41,6 +41,18 @@ pub enum AttentionKind {
     Dot,
     /// The same divided by the root of the width (Vaswani et al., 2017).
     ScaledDot,
+    /// None: the encoder's last state is read at every step, beside the embedding, between layers and above them (Cho et al.,
+    /// 2014).
+    FixedContext,
+    /// None at all: the decoder knows of the source what it starts from (Sutskever et al., 2014).
+    None,
+}
+
+impl AttentionKind {
+    /// Whether source positions are looked at one by one. Where they are not, all weigh the same.
+    pub fn looks(self) -> bool {
+        !matches!(self, Self::FixedContext | Self::None)
+    }
 }
 
 /// What the decoder starts from.
@@ -172,6 +184,17 @@ pub enum ModelError {
         /// Width of the encoder's output.
         encoded: usize,
     },
+    /// Something that only attention has.
+    #[error(
+        "model.{key}: there is no attention with model.attention=\"none\" or \"fixed-context\"; leave this key out"
+    )]
+    NoAttention {
+        /// The key in the configuration.
+        key: &'static str,
+    },
+    /// The decoder would know nothing of the source.
+    #[error("model.bridge: with model.attention=\"none\" and \"zero\" here the decoder would not know the source")]
+    Blind,
     /// The heads do not divide a width.
     #[error("model.n_attention_heads: {heads} does not divide {width}, the width of {what}")]
     Heads {
@@ -188,6 +211,11 @@ impl ModelConfig {
     /// Width of the encoder's output.
     pub fn d_encoded(&self) -> usize {
         self.d_encoder * if self.is_bidirectional { 2 } else { 1 }
+    }
+
+    /// Width of what attention finds.
+    pub fn d_context(&self) -> usize {
+        if self.attention == AttentionKind::None { 0 } else { self.d_encoded() }
     }
 
     /// Checks every size, so that nothing hostile is ever allocated.
@@ -220,6 +248,16 @@ impl ModelConfig {
             return Err(ModelError::Widths { key, decoder, encoded });
         }
         let heads = self.n_attention_heads;
+        if !self.attention.looks() {
+            let parts =
+                [("n_attention_heads", heads > 1), ("attention_place", self.attention_place != AttentionPlace::OnTop)];
+            if let Some((key, _)) = parts.into_iter().find(|(_, is_there)| *is_there) {
+                return Err(ModelError::NoAttention { key });
+            }
+        }
+        if self.attention == AttentionKind::None && self.bridge == BridgeKind::Zero {
+            return Err(ModelError::Blind);
+        }
         for (width, what) in [(self.d_attention, "model.d_attention"), (self.d_encoded(), "the encoder's output")] {
             if !width.is_multiple_of(heads) {
                 return Err(ModelError::Heads { heads, width, what });
@@ -244,6 +282,11 @@ mod tests {
         let config = ModelConfig { attention: AttentionKind::Dot, ..ModelConfig::default() };
         let message = config.validate().expect_err("256 and 512").to_string();
         assert!(message.starts_with("model.attention: this kind needs model.d_decoder (256) as wide"), "{message}");
+        let config = ModelConfig { attention: AttentionKind::None, n_attention_heads: 2, ..ModelConfig::default() };
+        let message = config.validate().expect_err("heads of nothing").to_string();
+        assert!(message.starts_with("model.n_attention_heads: there is no attention"), "{message}");
+        let config = ModelConfig { attention: AttentionKind::None, bridge: BridgeKind::Zero, ..ModelConfig::default() };
+        assert_eq!(config.validate(), Err(ModelError::Blind));
         assert_eq!(ModelConfig::default().validate(), Ok(()));
     }
 }

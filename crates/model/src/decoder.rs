@@ -8,7 +8,7 @@ use traduko_kernels::Kernels;
 
 use crate::{
     attention::{Attention, Keys},
-    config::{AttentionPlace, BridgeKind, ModelConfig},
+    config::{AttentionKind, AttentionPlace, BridgeKind, ModelConfig},
     dropout::{Dropouts, drop},
     encoder::{Encoded, residual},
     layer::Layer,
@@ -45,6 +45,8 @@ pub struct Decoder<B: Backend> {
     bridge_kind: BridgeKind,
     #[module(skip)]
     place: AttentionPlace,
+    /// The first layer that reads what attention found.
+    first_informed: usize,
     is_residual: bool,
 }
 
@@ -60,8 +62,16 @@ fn by_row<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 2> {
     x.reshape([batch * n, d])
 }
 
-/// What attention found: contexts `[batch, target, d_encoded]` and weights `[batch, target, source]`.
-type Found<B> = (Tensor<B, 3>, Tensor<B, 3>);
+/// `[rows, d]` and the context of each row beside it, where there is one.
+fn with_context<B: Kernels>(x: Tensor<B, 2>, context: Option<Tensor<B, 2>>) -> Tensor<B, 2> {
+    match context {
+        Some(context) => B::join_columns(x, context),
+        None => x,
+    }
+}
+
+/// What attention found: contexts `[batch, target, d_encoded]`, unless there are none, and weights `[batch, target, source]`.
+type Found<B> = (Option<Tensor<B, 3>>, Tensor<B, 3>);
 
 impl<B: Kernels> Decoder<B> {
     /// Asks `source` for the weights.
@@ -70,18 +80,21 @@ impl<B: Kernels> Decoder<B> {
     /// What the source says.
     pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
         let place = config.attention_place;
+        let first_informed = match (config.attention, place) {
+            (AttentionKind::FixedContext, _) => 0,
+            (_, AttentionPlace::FirstLayer) => 1,
+            _ => config.n_decoder_layers,
+        };
         let mut layers = Vec::with_capacity(config.n_decoder_layers);
         for index in 0..config.n_decoder_layers {
-            let d_input = match (index, place) {
-                (0, AttentionPlace::InputFeeding) => 2 * config.d_embedding,
-                (0, _) => config.d_embedding,
-                (_, AttentionPlace::FirstLayer) => config.d_decoder + config.d_encoded(),
-                _ => config.d_decoder,
-            };
+            let d_below = if index == 0 { config.d_embedding } else { config.d_decoder };
+            let d_fed = if index == 0 && place == AttentionPlace::InputFeeding { config.d_embedding } else { 0 };
+            let d_context = if index >= first_informed { config.d_context() } else { 0 };
+            let d_input = d_below + d_fed + d_context;
             let name = format!("decoder.layers.{index}");
             layers.push(Layer::build(&name, config, [d_input, config.d_decoder], source, device)?);
         }
-        let d_joined = config.d_decoder + config.d_encoded();
+        let d_joined = config.d_decoder + config.d_context();
         let d_start = config.n_decoder_layers * config.d_decoder;
         let zeros = Some(Init::Zeros);
         Ok(Self {
@@ -96,6 +109,7 @@ impl<B: Kernels> Decoder<B> {
             bridge_kind: config.bridge,
             combine: Projection::build("decoder.combine", [config.d_embedding, d_joined], zeros, source, device)?,
             place,
+            first_informed,
             is_residual: config.is_residual,
         })
     }
@@ -133,17 +147,12 @@ impl<B: Kernels> Decoder<B> {
         DecoderState { layers: layers.collect(), fed: Tensor::zeros([batch, d_embedding], &device) }
     }
 
-    /// Whether the layers from `index` on read what attention found from the layers below.
-    fn looks_before(&self, index: usize) -> bool {
-        index == 1 && self.place == AttentionPlace::FirstLayer
-    }
-
     /// Joins the top layer `[batch, target, d_decoder]` with its context to `[batch, target, d_embedding]`, beside the
     /// attention weights `[batch, target, source]`. Attention looks from there unless something was `found` before.
     fn join(&self, top: Tensor<B, 3>, found: Option<Found<B>>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
         let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys));
         let [batch, n, _] = top.dims();
-        let joined = B::tanh(self.combine.forward(B::join_columns(by_row(top), by_row(context))));
+        let joined = B::tanh(self.combine.forward(with_context(by_row(top), context.map(by_row))));
         let d = joined.dims()[1];
         (joined.reshape([batch, n, d]), weights)
     }
@@ -174,13 +183,11 @@ impl<B: Kernels> Decoder<B> {
         let mut states = Vec::with_capacity(self.layers.len());
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
-            if self.looks_before(index) {
+            if index == self.first_informed {
                 found = Some(self.attention.forward(by_sentence(x.clone(), keys), keys));
             }
-            let input = match &found {
-                Some((context, _)) => B::join_columns(x.clone(), by_row(context.clone())),
-                None => x.clone(),
-            };
+            let context = found.as_ref().and_then(|(context, _)| context.clone());
+            let input = with_context(x.clone(), context.map(by_row));
             let input = if index > 0 { drop(input, layers) } else { input };
             let next = layer.step(input, state, recurrent.get(index).and_then(Option::as_ref));
             let output = layer.hidden(next.clone());
@@ -222,18 +229,14 @@ impl<B: Kernels> Decoder<B> {
         let mut x = embedded;
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
-            if self.looks_before(index) {
+            if index == self.first_informed {
                 found = Some(self.attention.forward(B::swap_leading(x.clone()), keys));
             }
-            let input = match &found {
-                Some((context, _)) => {
-                    let [time, batch, _] = x.dims();
-                    let joined = B::join_columns(by_row(x.clone()), by_row(B::swap_leading(context.clone())));
-                    let d = joined.dims()[1];
-                    joined.reshape([time, batch, d])
-                }
-                None => x.clone(),
-            };
+            let [time, batch, _] = x.dims();
+            let context = found.as_ref().and_then(|(context, _)| context.clone());
+            let input = with_context(by_row(x.clone()), context.map(|context| by_row(B::swap_leading(context))));
+            let d = input.dims()[1];
+            let input = input.reshape([time, batch, d]);
             let input = if index > 0 { drop(input, dropouts.layers) } else { input };
             let output = layer.sequence(input, state, mask, false, dropouts.recurrent);
             x = if self.is_residual { residual(x, output) } else { output };

@@ -153,7 +153,7 @@ fn attend(attention: AttentionKind) -> (Vec<f32>, Vec<f32>) {
         summary: tensor(vec![0.0; 8], [2, 4]),
     });
     let (contexts, weights) = layer.forward(tensor(wave(2 * 2 * 3, 1.4, 1.0), [2, 2, 3]), &keys);
-    (values(weights), values(contexts))
+    (values(weights), values(contexts.expect("attention finds something")))
 }
 
 /// ```python

@@ -112,6 +112,15 @@ fn every_kind_of_attention_in_every_place() {
     }
 }
 
+#[test]
+fn without_attention() {
+    for attention in [AttentionKind::FixedContext, AttentionKind::None] {
+        for bridge in [BridgeKind::Dense, BridgeKind::Last] {
+            check(&ModelConfig { bridge, ..tiny(CellKind::Gru, attention, AttentionPlace::OnTop) });
+        }
+    }
+}
+
 /// Kinds that copy need a decoder as wide as the encoder's output.
 #[test]
 fn every_other_attention_and_every_bridge() {
