@@ -10,6 +10,8 @@ use traduko_kernels::{Beam, BeamRules, DEAD, Extended, Kernels};
 
 use crate::{
     BOS, EOS, PAD,
+    attention::Keys,
+    decoder::DecoderState,
     seq2seq::Seq2Seq,
     steering::{Steered, Steering},
 };
@@ -38,6 +40,14 @@ pub struct SearchOptions {
     pub is_exhaustive: bool,
     /// Rules beyond the network's own mind. Drawing takes no account of `beam`.
     pub steering: Steering,
+    /// What is taken off the n-th best extension of a hypothesis for each that is better (Li & Jurafsky, 2016): above 0 the
+    /// beam holds hypotheses that part earlier.
+    pub diversity_rate: f32,
+    /// How much a hypothesis in the last beam loses for source tokens that attention has hardly looked at (Wu et al., 2016,
+    /// equation 14).
+    pub coverage_penalty: f32,
+    /// Tokens that the translation of each source begins with; empty where there are none.
+    pub prefixes: Vec<Vec<u32>>,
 }
 
 impl Default for SearchOptions {
@@ -52,6 +62,9 @@ impl Default for SearchOptions {
             with_attention: false,
             is_exhaustive: false,
             steering: Steering::default(),
+            diversity_rate: 0.0,
+            coverage_penalty: 0.0,
+            prefixes: Vec::new(),
         }
     }
 }
@@ -108,10 +121,94 @@ async fn read_ints<B: Backend, const D: usize>(x: Tensor<B, D, Int>) -> Vec<i32>
     data.convert::<i32>().into_vec().expect("converted the line before")
 }
 
+/// A network at work on a batch.
+struct Mind<'a, B: Backend> {
+    network: &'a Seq2Seq<B>,
+    keys: Keys<B>,
+    /// Always there but within a step.
+    state: Option<DecoderState<B>>,
+    /// Added to its logits.
+    bias: Tensor<B, 1>,
+}
+
+impl<'a, B: Kernels> Mind<'a, B> {
+    fn new(network: &'a Seq2Seq<B>, sources: &[Vec<u32>], repeat: &Tensor<B, 1, Int>, device: &B::Device) -> Self {
+        let encoded = network.encode(sources, device);
+        let keys = network.decoder.project_keys(&encoded);
+        let start = network.decoder.start(&encoded, network.d_embedding);
+        let state = Some(start.map(|x| B::select_rows(x, repeat.clone())));
+        Self { network, keys, state, bias: network.choice_bias(device) }
+    }
+
+    /// One step after `tokens` `[rows]`: the vector for the output table and the attention weights.
+    fn step(&mut self, tokens: &Tensor<B, 1, Int>) -> (Tensor<B, 2>, Tensor<B, 2>) {
+        let embedded = self.network.embedding.target(tokens.clone().reshape([1, -1])).squeeze_dim(0);
+        let state = self.state.take().expect("given back by every step");
+        let (output, attention, next) = self.network.decoder.step(embedded, state, &self.keys);
+        self.state = Some(next);
+        (output, attention)
+    }
+
+    /// `[rows, vocab]`.
+    fn log_probabilities(&self, output: Tensor<B, 2>) -> Tensor<B, 2> {
+        log_softmax(self.network.embedding.product(output) + self.bias.clone().unsqueeze_dim(0), 1)
+    }
+
+    fn select_rows(&mut self, rows: &Tensor<B, 1, Int>) {
+        self.state = self.state.take().map(|state| state.map(|x| B::select_rows(x, rows.clone())));
+    }
+}
+
+/// The extensions of each hypothesis by rank, when some are held back for the sake of diversity.
+struct Siblings<B: Backend> {
+    /// `[rows, width]`.
+    tokens: Tensor<B, 2>,
+    /// What each rank loses, `[1, width]`; a finished hypothesis has no ranks.
+    losses: Tensor<B, 2>,
+    /// 1 for a hypothesis that goes on, `[rows, 1]`.
+    open: Tensor<B, 2>,
+}
+
+impl<B: Kernels> Siblings<B> {
+    fn new(rate: f32, tokens: Tensor<B, 2, Int>, beam: &Beam<B>) -> Self {
+        let width = tokens.dims()[1];
+        let losses = (0..width).map(|rank| rank as f32 * rate).collect();
+        let losses = floats(losses, [1, width], &beam.finished.device());
+        Self { tokens: tokens.float(), losses, open: beam.finished.clone().neg() + 1.0 }
+    }
+
+    fn kept_apart(&self, best: Tensor<B, 2>) -> Tensor<B, 2> {
+        best - self.losses.clone() * self.open.clone()
+    }
+
+    /// The scores of the next beam without what was taken off them; its rows went on `from` those of this one.
+    fn restored(&self, next: &Beam<B>, from: &Tensor<B, 1, Int>) -> Tensor<B, 2> {
+        let of_parent = |x: &Tensor<B, 2>| B::select_rows(x.clone(), from.clone());
+        let chosen = next.tokens.clone().float().unsqueeze_dim::<2>(1);
+        let is_chosen = of_parent(&self.tokens).equal(chosen.repeat_dim(1, self.tokens.dims()[1])).float();
+        let lost = (is_chosen * self.losses.clone()).sum_dim(1) * of_parent(&self.open);
+        next.scores.clone() + lost
+    }
+}
+
+/// The logarithm of the mean of probabilities, and the mean of attention weights.
+fn joined<B: Kernels>(parts: Vec<(Tensor<B, 2>, Tensor<B, 2>)>) -> (Tensor<B, 2>, Tensor<B, 2>) {
+    let n = parts.len() as f32;
+    let (values, attention): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    let all = |parts: Vec<Tensor<B, 2>>, f: fn(Tensor<B, 2>, Tensor<B, 2>) -> Tensor<B, 2>| {
+        parts.into_iter().reduce(f).expect("there is a network")
+    };
+    let highest = all(values.clone(), Tensor::max_pair);
+    let values = values.into_iter().map(|values| (values - highest.clone()).exp()).collect();
+    let mean = all(values, |a, b| a + b) / n;
+    (mean.log() + highest, all(attention, |a, b| a + b) / n)
+}
+
 /// Translates `sources`, ids without end marks; gives for each the `n_best` best hypotheses, best first. Sentences
-/// are independent: what is beside a sentence in the batch does not change its translation.
+/// are independent: what is beside a sentence in the batch does not change its translation. Several `networks`, which must
+/// have one vocabulary, choose every token together by the mean of their probabilities.
 pub async fn beam_search<B: Kernels>(
-    model: &Seq2Seq<B>,
+    networks: &[Seq2Seq<B>],
     sources: &[Vec<u32>],
     options: &SearchOptions,
     device: &B::Device,
@@ -120,20 +217,21 @@ pub async fn beam_search<B: Kernels>(
         return Vec::new();
     }
     if options.steering.sampling.is_none() {
-        return search(model, sources, &vec![0; sources.len()], options, device).await;
+        return search(networks, sources, &vec![0; sources.len()], options, device).await;
     }
     // Every draw is a sentence of its own.
     let n = options.n_best.max(1);
-    let repeated: Vec<Vec<u32>> = sources.iter().flat_map(|source| std::iter::repeat_n(source.clone(), n)).collect();
+    let repeat = |all: &[Vec<u32>]| all.iter().flat_map(|one| std::iter::repeat_n(one.clone(), n)).collect::<Vec<_>>();
+    let (repeated, prefixes) = (repeat(sources), repeat(&options.prefixes));
     let draws: Vec<usize> = (0..repeated.len()).map(|index| index % n).collect();
-    let options = SearchOptions { beam: 1, n_best: 1, ..options.clone() };
-    let drawn = search(model, &repeated, &draws, &options, device).await;
+    let options = SearchOptions { beam: 1, n_best: 1, prefixes, ..options.clone() };
+    let drawn = search(networks, &repeated, &draws, &options, device).await;
     let mut drawn = drawn.into_iter().flatten();
     sources.iter().map(|_| drawn.by_ref().take(n).collect()).collect()
 }
 
 async fn search<B: Kernels>(
-    model: &Seq2Seq<B>,
+    networks: &[Seq2Seq<B>],
     sources: &[Vec<u32>],
     draws: &[usize],
     options: &SearchOptions,
@@ -142,13 +240,18 @@ async fn search<B: Kernels>(
     let (batch, beam) = (sources.len(), options.beam.max(1));
     let rows = batch * beam;
     let n_best = options.n_best.clamp(1, beam);
-    let encoded = model.encode(sources, device);
-    let mut keys = model.decoder.project_keys(&encoded);
-    let start = model.decoder.start(&encoded, model.d_embedding);
     let repeat = ints::<B>((0..rows).map(|row| row / beam), device);
+    let mut minds: Vec<Mind<B>> = networks.iter().map(|of| Mind::new(of, sources, &repeat, device)).collect();
+    let n_vocab = networks.first().expect("a network translates").n_vocab;
+    assert!(networks.iter().all(|other| other.n_vocab == n_vocab), "networks of one vocabulary");
+    // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
+    let width = beam.min(n_vocab);
+    let with_attention = options.with_attention || options.coverage_penalty > 0.0;
+    let is_diverse = options.diversity_rate > 0.0 && width > 1;
+    // Otherwise the beam is sorted by length-normalised score at every step.
+    let is_ranked_at_end = options.coverage_penalty > 0.0 || is_diverse;
     // Only one hypothesis of each sentence lives at first: all others would be its doubles.
     let alone = (0..rows).map(|row| if row % beam == 0 { 0.0 } else { DEAD }).collect();
-    let mut state = start.map(|x| B::select_rows(x, repeat.clone()));
     let mut live = Beam {
         tokens: ints::<B>(vec![BOS as usize; rows], device),
         scores: floats(alone, [rows, 1], device),
@@ -156,45 +259,54 @@ async fn search<B: Kernels>(
         lengths: Tensor::zeros([rows, 1], device),
         limits: floats((0..rows).map(|row| limit(&sources[row / beam], options)).collect(), [rows, 1], device),
     };
-    let bias = model.choice_bias(device);
-    let mut steered = Steered::new(&options.steering, sources, draws, beam);
+    let mut steered = Steered::new(&options.steering, sources, &options.prefixes, draws, beam);
     let mut tracks = vec![Track::default(); batch];
     // The sentences that are in the batch, by number.
     let mut sentences: Vec<usize> = (0..batch).collect();
     let mut steps = Vec::new();
     let longest = options.max_length.max(1);
     for t in 1..=longest {
-        let embedded = model.embedding.target(live.tokens.clone().reshape([1, -1])).squeeze_dim(0);
-        let (output, attention, next) = model.decoder.step(embedded, state, &keys);
-        // No more than `beam` extensions of one hypothesis can be among the best of its sentence.
-        let width = beam.min(model.n_vocab);
-        let (best, tokens) = match &mut steered {
-            None => model.embedding.most_probable(output, bias.clone(), width), // [rows, width]
-            Some(steered) => {
-                let log_probabilities = log_softmax(model.embedding.product(output) + bias.clone().unsqueeze_dim(0), 1);
+        let mut outputs: Vec<_> = minds.iter_mut().map(|mind| mind.step(&live.tokens)).collect();
+        let (best, tokens, attention) = if let ([mind], None) = (&minds[..], &steered) {
+            let (output, attention) = outputs.pop().expect("of one network");
+            let (best, tokens) = mind.network.embedding.most_probable(output, mind.bias.clone(), width); // [rows, width]
+            (best, tokens, attention)
+        } else {
+            let parts = minds.iter().zip(outputs).map(|(mind, (output, seen))| (mind.log_probabilities(output), seen));
+            let (mut log_probabilities, attention) = joined(parts.collect());
+            if let Some(steered) = &mut steered {
                 let shape = log_probabilities.dims();
                 let mut values = read(log_probabilities).await;
-                steered.apply(&mut values, model.n_vocab, &sentences);
-                B::top_k(floats(values, shape, device), width)
+                steered.apply(&mut values, n_vocab, &sentences);
+                log_probabilities = floats(values, shape, device);
             }
+            let (best, tokens) = B::top_k(log_probabilities, width);
+            (best, tokens, attention)
         };
+        let siblings = is_diverse.then(|| Siblings::new(options.diversity_rate, tokens.clone(), &live));
+        let best = siblings.iter().fold(best, |best, siblings| siblings.kept_apart(best));
         let rules = BeamRules {
             batch: sentences.len(),
             length_penalty: options.length_penalty,
             length_offset: options.length_offset,
-            n_best: if options.is_exhaustive { beam } else { n_best },
+            n_best: if options.is_exhaustive || is_ranked_at_end { beam } else { n_best },
             end: EOS,
             padding: PAD,
         };
         let Extended { beam: extended, parents, from } = B::extend_beam(best, tokens, live, rules);
         live = extended;
+        if let Some(siblings) = siblings {
+            live.scores = siblings.restored(&live, &from);
+        }
         // With one hypothesis a sentence every row goes on from itself.
-        state = if beam == 1 { next } else { next.map(|x| B::select_rows(x, from.clone())) };
+        if beam > 1 {
+            minds.iter_mut().for_each(|mind| mind.select_rows(&from));
+        }
         if let Some(steered) = &mut steered {
             steered.follow(&read_ints(from).await, &read_ints(live.tokens.clone()).await);
         }
         let tokens = live.tokens.clone().reshape([sentences.len(), beam]);
-        steps.push(Step { tokens, parents, attention: options.with_attention.then_some(attention) });
+        steps.push(Step { tokens, parents, attention: with_attention.then_some(attention) });
         for (place, &sentence) in sentences.iter().enumerate() {
             tracks[sentence].places.push(place);
         }
@@ -216,17 +328,40 @@ async fn search<B: Kernels>(
         if is_over {
             break;
         }
-        keys = keys.select(&staying);
         let rows = || staying.iter().flat_map(|&place| place * beam..(place + 1) * beam);
         if let Some(steered) = &mut steered {
             steered.select(rows());
         }
         let rows = ints::<B>(rows(), device);
-        state = state.map(|x| B::select_rows(x, rows.clone()));
+        for mind in &mut minds {
+            mind.keys = mind.keys.clone().select(&staying);
+            mind.select_rows(&rows);
+        }
         live = live.select(&rows);
         sentences = staying.into_iter().map(|place| sentences[place]).collect();
     }
-    collect(steps, tracks, beam, n_best, sources).await
+    let mut all = collect(steps, tracks, beam, sources).await;
+    for (hypotheses, source) in all.iter_mut().zip(sources) {
+        if options.coverage_penalty > 0.0 {
+            for hypothesis in hypotheses.iter_mut() {
+                hypothesis.score += options.coverage_penalty * coverage(&hypothesis.attention, source.len());
+                if !options.with_attention {
+                    hypothesis.attention.clear();
+                }
+            }
+        }
+        if is_ranked_at_end {
+            hypotheses.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        hypotheses.truncate(n_best);
+    }
+    all
+}
+
+/// The sum over the source's tokens, without its end mark, of the logarithm of the attention that each got, 1 at most.
+fn coverage(attention: &[Vec<f32>], n_tokens: usize) -> f32 {
+    let got = |token: usize| attention.iter().map(|row| row[token]).sum::<f32>();
+    (0..n_tokens).map(|token| got(token).clamp(1e-9, 1.0).ln()).sum()
 }
 
 /// Most target tokens of a sentence, its end mark included.
@@ -235,12 +370,11 @@ fn limit(source: &[u32], options: &SearchOptions) -> f32 {
     options.max_length_factor.map_or(most, |factor| most.min((source.len() as f32 * factor).ceil()))
 }
 
-/// Follows the back-pointers of the best hypotheses of each sentence.
+/// Follows the back-pointers of every hypothesis in the last beam of each sentence, in its order.
 async fn collect<B: Backend>(
     steps: Vec<Step<B>>,
     tracks: Vec<Track>,
     beam: usize,
-    n_best: usize,
     sources: &[Vec<u32>],
 ) -> Vec<Vec<Hypothesis>> {
     let (mut tokens, mut parents, mut attention) = (Vec::new(), Vec::new(), Vec::new());
@@ -281,7 +415,6 @@ async fn collect<B: Backend>(
         weights.reverse();
         Hypothesis { tokens: path, score: track.scores[rank], is_finished, attention: weights }
     };
-    // The beam is sorted by normalised score at every step.
-    let best = |track, n_best, length| (0..n_best).map(|rank| hypothesis(track, rank, length)).collect();
-    tracks.iter().zip(sources).map(|(track, source)| best(track, n_best, source.len() + 1)).collect()
+    let all = |track, length| (0..beam).map(|rank| hypothesis(track, rank, length)).collect();
+    tracks.iter().zip(sources).map(|(track, source)| all(track, source.len() + 1)).collect()
 }

@@ -43,6 +43,8 @@ impl Steering {
 /// Rules at work on the rows of a search.
 pub(crate) struct Steered<'a> {
     rules: &'a Steering,
+    /// What each sentence begins with; none at all where no sentence has any.
+    prefixes: &'a [Vec<u32>],
     /// Tokens so far, a list a row.
     histories: Vec<Vec<u32>>,
     /// One a sentence, in the order of the sentences.
@@ -50,8 +52,14 @@ pub(crate) struct Steered<'a> {
 }
 
 impl<'a> Steered<'a> {
-    /// Nothing where there are no rules. `draws` are the numbers of the draws from each of `sources`.
-    pub fn new(rules: &'a Steering, sources: &[Vec<u32>], draws: &[usize], beam: usize) -> Option<Self> {
+    /// Nothing where there are no rules and no prefixes. `draws` are the numbers of the draws from each of `sources`.
+    pub fn new(
+        rules: &'a Steering,
+        sources: &[Vec<u32>],
+        prefixes: &'a [Vec<u32>],
+        draws: &[usize],
+        beam: usize,
+    ) -> Option<Self> {
         let random = |(source, &draw): (&Vec<u32>, &usize)| {
             let seed = rules.sampling.as_ref().map_or(0, |sampling| sampling.seed);
             // FNV-1a: every machine and every batch must draw the same.
@@ -59,8 +67,10 @@ impl<'a> Steered<'a> {
             let mixed = numbers.fold(0xcbf2_9ce4_8422_2325, |hash: u64, x| (hash ^ x).wrapping_mul(0x100_0000_01b3));
             SmallRng::seed_from_u64(mixed)
         };
-        rules.is_on().then(|| Self {
+        let is_on = rules.is_on() || prefixes.iter().any(|prefix| !prefix.is_empty());
+        is_on.then(|| Self {
             rules,
+            prefixes,
             histories: vec![Vec::new(); sources.len() * beam],
             randoms: sources.iter().zip(draws).map(random).collect(),
         })
@@ -71,6 +81,13 @@ impl<'a> Steered<'a> {
     pub fn apply(&mut self, log_probabilities: &mut [f32], vocab: usize, sentences: &[usize]) {
         let beam = self.histories.len() / sentences.len().max(1);
         for (row, (values, history)) in log_probabilities.chunks_exact_mut(vocab).zip(&self.histories).enumerate() {
+            let sentence = sentences[row / beam];
+            if let Some(&forced) = self.prefixes.get(sentence).and_then(|prefix| prefix.get(history.len())) {
+                let kept = values[forced as usize];
+                values.fill(DEAD);
+                values[forced as usize] = kept;
+                continue;
+            }
             if history.len() < self.rules.min_length {
                 values[EOS as usize] = DEAD;
             }
@@ -78,7 +95,7 @@ impl<'a> Steered<'a> {
                 values[token as usize] = DEAD;
             }
             if let Some(sampling) = &self.rules.sampling {
-                let chosen = sampling.draw(values, &mut self.randoms[sentences[row / beam]]);
+                let chosen = sampling.draw(values, &mut self.randoms[sentence]);
                 let kept = values[chosen];
                 values.fill(DEAD);
                 values[chosen] = kept;

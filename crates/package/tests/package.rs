@@ -33,7 +33,7 @@ fn edit(name: &str, change: impl FnOnce(&mut serde_json::Value)) -> Files {
 fn search(model: &Seq2Seq<Flex>) -> Vec<(Vec<u32>, f32)> {
     let sources = [vec![4, 5, 6, 7], vec![8], vec![10, 9, 8, 7, 6]];
     let options = SearchOptions { beam: 3, max_length: 12, ..SearchOptions::default() };
-    let best = pollster::block_on(beam_search(model, &sources, &options, &Default::default()));
+    let best = pollster::block_on(beam_search(std::slice::from_ref(model), &sources, &options, &Default::default()));
     best.into_iter().map(|best| (best[0].tokens.clone(), best[0].score)).collect()
 }
 

@@ -16,15 +16,15 @@ use crate::atomic::write_atomically;
 use crate::compare::{MetricArgs, Scored, by_name};
 use crate::corpus::read_moses;
 use crate::metrics::{BleuOptions, Metric, statistics, sum};
-use crate::native::{n_threads, open_translator, translate_on_all_cores};
+use crate::native::{n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
 
 /// Translate a test set and score it
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvaluateArgs {
-    /// Package (int8) or training run (floats)
-    #[arg(long, value_name = "DIR")]
-    pub model: PathBuf,
+    /// Package (int8) or training run (floats); repeated, these choose every subword together
+    #[arg(long, value_name = "DIR", required = true)]
+    pub model: Vec<PathBuf>,
     /// Source sentences, a line each; plain, gzip or zstd
     #[arg(long, value_name = "FILE")]
     pub source: PathBuf,
@@ -99,16 +99,20 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
     let options = args.search.options();
     options.validate()?;
     let threads = n_threads(args.search.threads)?;
-    if args.record.is_some() && !args.model.join(MANIFEST_FILE).exists() {
-        bail!("--record: {} is no package; scores go into a package's manifest", args.model.display());
+    if args.record.is_some() && args.model.iter().any(|model| !model.join(MANIFEST_FILE).exists()) {
+        bail!("--record: {} is no package; scores go into a package's manifest", args.model[0].display());
     }
+    ensure!(
+        args.record.is_none() || args.model.len() == 1,
+        "--record: scores of several models belong to none of them"
+    );
     let (mut sources, mut references) = (Vec::new(), Vec::new());
     read_moses(&args.source, &args.reference, |pair| {
         sources.push(pair.source);
         references.push(pair.target);
     })?;
     ensure!(!sources.is_empty(), "{}: no sentences inside", args.source.display());
-    let translator = open_translator(&args.model)?;
+    let translator = open_translators(&args.model)?;
 
     let bar = progress_bar();
     let started = Instant::now();
@@ -142,7 +146,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
             signature: scored.signature.clone(),
             beam: args.search.beam,
         };
-        if !record_scores(&args.model, scores.iter().map(record).collect())? {
+        if !record_scores(&args.model[0], scores.iter().map(record).collect())? {
             eprintln!("the model card was edited by hand and stays as it is; add the scores yourself");
         }
     }

@@ -1,6 +1,6 @@
 //! Translating on the cores of this machine: which model a folder holds, and how batches are spread.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
@@ -87,6 +87,31 @@ impl ModelFolder {
         let (model, tokenizer, config) = self.into_network()?;
         Ok(Translator::new(model, tokenizer, &config, &Default::default())?)
     }
+}
+
+/// Opens the models in `dirs`, packages or runs, ready to translate together.
+///
+/// # Errors
+/// Where there is none, or a damaged one, or where their subwords differ.
+pub fn open_translators(dirs: &[PathBuf]) -> anyhow::Result<Translator<Cpu>> {
+    let tokenizer = |dir: &Path| {
+        let path = dir.join(TOKENIZER_FILE);
+        std::fs::read(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    let (first, others) = dirs.split_first().context("no model was given")?;
+    let mut translator = open_translator(first)?;
+    for dir in others {
+        let other = open_translator(dir)?;
+        if tokenizer(dir)? != tokenizer(first)? {
+            bail!(
+                "{}: its subwords are not those of {}; models that translate together share tokenizer.json",
+                dir.display(),
+                first.display()
+            );
+        }
+        translator = translator.with(other)?;
+    }
+    Ok(translator)
 }
 
 /// Opens the model in `dir`, package or run, ready to translate.

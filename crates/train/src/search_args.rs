@@ -24,6 +24,12 @@ pub struct SearchArgs {
     /// Say no run of so many subwords twice in a sentence
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub no_repeat_ngram: usize,
+    /// Take X off the n-th best continuation for each that is better, so that the beam holds more different ones
+    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    pub diversity_rate: f32,
+    /// Rank finished hypotheses down for source subwords that attention has hardly looked at
+    #[arg(long, default_value_t = 0.0, value_name = "X")]
+    pub coverage_penalty: f32,
     /// Take the best translation as it is, even where a number of the source is missing from it
     #[arg(long)]
     pub any_numbers: bool,
@@ -58,6 +64,8 @@ impl SearchArgs {
             max_length_factor: self.max_length_factor,
             keep_numbers: !self.any_numbers,
             batch_sentences: self.batch,
+            diversity_rate: self.diversity_rate,
+            coverage_penalty: self.coverage_penalty,
             steering: Steering {
                 min_length: self.min_length,
                 no_repeat_ngram: self.no_repeat_ngram,

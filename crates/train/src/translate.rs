@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use traduko_translator::{Glossary, TranslateOptions, Translation};
 
-use crate::native::{n_threads, open_translator, translate_on_all_cores};
+use crate::native::{n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
 
 /// Lines translated at once when no person waits for each: enough to fill batches of like lengths.
@@ -18,9 +18,12 @@ const LINES_AT_ONCE: usize = 1000;
 /// Translate standard input to standard output, a line a line
 #[derive(Clone, Debug, clap::Args)]
 pub struct TranslateArgs {
-    /// Package (int8) or training run (floats)
-    #[arg(long, value_name = "DIR")]
-    pub model: PathBuf,
+    /// Package (int8) or training run (floats); repeated, these choose every subword together
+    #[arg(long, value_name = "DIR", required = true)]
+    pub model: Vec<PathBuf>,
+    /// How the translation of each line begins, a line each, which may be empty
+    #[arg(long, value_name = "FILE")]
+    pub prefixes: Option<PathBuf>,
     /// Terms whose translation is fixed: a JSON object of terms and translations, such as {"bike": "vélo", "Acme": "Acme"}
     #[arg(long, value_name = "FILE")]
     pub glossary: Option<PathBuf>,
@@ -56,9 +59,10 @@ impl TranslateArgs {
 /// # Errors
 /// A model or a glossary that cannot be read, an option out of range, input that is not UTF-8.
 pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
-    let options = args.options()?;
+    let mut options = args.options()?;
+    let prefixes = args.prefixes.as_deref().map(read_prefixes).transpose()?;
     let threads = n_threads(args.search.threads)?;
-    let translator = open_translator(&args.model)?;
+    let translator = open_translators(&args.model)?;
     let stdin = io::stdin().lock();
     // A person at the keyboard wants an answer to every line.
     let lines_at_once = if stdin.is_terminal() { 1 } else { LINES_AT_ONCE };
@@ -70,6 +74,13 @@ pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
         let lines = read_lines(&mut stdin, lines_at_once, n_lines)?;
         if lines.is_empty() {
             break;
+        }
+        if let Some(prefixes) = &prefixes {
+            let after = n_lines + lines.len();
+            let Some(here) = prefixes.get(n_lines..after) else {
+                bail!("--prefixes: {} lines, and standard input has {after} or more", prefixes.len());
+            };
+            options.prefixes = here.to_vec();
         }
         let translations = translate_on_all_cores(&translator, &lines, &options, threads, |_| {})?;
         let mut text = String::new();
@@ -91,6 +102,11 @@ fn read_glossary(path: &Path) -> anyhow::Result<Glossary> {
     let entries: BTreeMap<String, String> = serde_json::from_slice(&json)
         .with_context(|| format!("{}: wanted an object of terms and translations, all strings", path.display()))?;
     Glossary::new(entries).with_context(|| path.display().to_string())
+}
+
+fn read_prefixes(path: &Path) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// Up to `most` lines without their ends; `before` lines have been read already.

@@ -30,6 +30,12 @@ pub struct TranslateOptions {
     pub glossary: Glossary,
     /// Rules for the search; where it draws tokens, it draws `n_best` translations of each sentence, whatever the beam.
     pub steering: Steering,
+    /// What is taken off the n-th best extension of a hypothesis for each that is better; 0 for a plain beam.
+    pub diversity_rate: f32,
+    /// How much a hypothesis loses for source subwords that attention has hardly looked at; 0 for nothing.
+    pub coverage_penalty: f32,
+    /// How the translation of each text begins: none at all, or one a text, which may be empty.
+    pub prefixes: Vec<String>,
 }
 
 impl Default for TranslateOptions {
@@ -45,6 +51,9 @@ impl Default for TranslateOptions {
             batch_sentences: 16,
             glossary: Glossary::default(),
             steering: Steering::default(),
+            diversity_rate: 0.0,
+            coverage_penalty: 0.0,
+            prefixes: Vec::new(),
         }
     }
 }
@@ -69,6 +78,8 @@ impl TranslateOptions {
         count("batch", self.batch_sentences, 4096)?;
         number("length-penalty", self.length_penalty, 0.0, 10.0)?;
         number("length-offset", self.length_offset, 0.0, 100.0)?;
+        number("diversity-rate", self.diversity_rate, 0.0, 100.0)?;
+        number("coverage-penalty", self.coverage_penalty, 0.0, 100.0)?;
         number("max-length-factor", self.max_length_factor.unwrap_or(1.0), 0.1, 10.0)?;
         if let Some(sampling) = &self.steering.sampling {
             number("temperature", sampling.temperature, 0.01, 100.0)?;

@@ -29,6 +29,8 @@ pub(crate) struct Segment {
     pub pieces: Vec<String>,
     /// For each piece its bytes in the text.
     pub origins: Vec<Range<usize>>,
+    /// What its translation begins with.
+    pub prefix: Vec<u32>,
 }
 
 impl Segment {
@@ -44,7 +46,7 @@ impl Segment {
         let Encoding { ids, pieces, offsets } = tokenizer.encode(&masked.text)?;
         let normalized = Normalized::new(&masked.text);
         let origins = offsets.into_iter().map(|offset| masked.origin(normalized.origin(offset))).collect();
-        Ok(Some(Self { text, range, masked, is_shouted, ids, pieces, origins }))
+        Ok(Some(Self { text, range, masked, is_shouted, ids, pieces, origins, prefix: Vec::new() }))
     }
 }
 
@@ -67,7 +69,12 @@ impl Plan {
         options: &TranslateOptions,
     ) -> Result<Self, TranslateError> {
         options.validate()?;
-        let mut segments = Vec::new();
+        if !options.prefixes.is_empty() && options.prefixes.len() != texts.len() {
+            let (found, expected) =
+                (options.prefixes.len().to_string(), format!("one for each of {} texts", texts.len()));
+            return Err(TranslateError::Option { option: "prefixes", found, expected });
+        }
+        let mut segments: Vec<Segment> = Vec::new();
         let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text, &options.glossary)).collect();
         for (text, (content, terms)) in texts.iter().zip(&terms).enumerate() {
             let whole: Vec<Range<usize>> = terms.iter().map(|term| term.range.clone()).collect();
@@ -79,6 +86,7 @@ impl Plan {
                 };
                 split_to_fit(content, sentence, &whole, &mut fits, &mut parts)?;
             }
+            let first = segments.len();
             for (range, segment) in parts {
                 // One character of more subwords than the limit is passed on whole.
                 let segment = match segment {
@@ -86,6 +94,9 @@ impl Plan {
                     None => Segment::new(tokenizer, (text, content), range, terms)?,
                 };
                 segments.extend(segment.filter(|segment| !segment.ids.is_empty()));
+            }
+            if let (Some(segment), Some(prefix)) = (segments.get_mut(first), options.prefixes.get(text)) {
+                segment.prefix = tokenizer.encode_ids(prefix)?;
             }
         }
         let batches = batches(&segments, options.batch_sentences);

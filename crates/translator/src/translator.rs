@@ -13,10 +13,10 @@ use crate::numbers::has_numbers;
 use crate::plan::{Finished, Segment};
 use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateError, TranslateOptions, Translation};
 
-/// Translates text with one network on one device.
+/// Translates text with a network, or several of one vocabulary, on one device.
 #[derive(Debug)]
 pub struct Translator<B: Kernels> {
-    model: Seq2Seq<B>,
+    networks: Vec<Seq2Seq<B>>,
     tokenizer: SubwordTokenizer,
     max_source_tokens: usize,
     device: B::Device,
@@ -35,9 +35,9 @@ impl<B: Kernels> Translator<B> {
         Self::new(package.build_model(device)?, tokenizer, &package.config, device)
     }
 
-    /// A translator from its parts; `model` was built from `config` and lies on `device`.
+    /// A translator from its parts; `network` was built from `config` and lies on `device`.
     pub fn new(
-        model: Seq2Seq<B>,
+        network: Seq2Seq<B>,
         tokenizer: SubwordTokenizer,
         config: &ModelConfig,
         device: &B::Device,
@@ -45,7 +45,17 @@ impl<B: Kernels> Translator<B> {
         check_vocabulary(&tokenizer, config.n_vocab)?;
         // The search appends the end mark, which counts too.
         let max_source_tokens = config.max_source_length.saturating_sub(1).max(1);
-        Ok(Self { model, tokenizer, max_source_tokens, device: device.clone() })
+        Ok(Self { networks: vec![network], tokenizer, max_source_tokens, device: device.clone() })
+    }
+
+    /// The networks of both, which choose every token together, with the tokenizer of the first. Ends with
+    /// [`TranslateError::Vocabulary`] where the other has another number of subwords; that they are the same is the caller's
+    /// to know.
+    pub fn with(mut self, other: Self) -> Result<Self, TranslateError> {
+        check_vocabulary(&self.tokenizer, other.tokenizer.n_vocab())?;
+        self.max_source_tokens = self.max_source_tokens.min(other.max_source_tokens);
+        self.networks.extend(other.networks);
+        Ok(self)
     }
 
     /// The tokenizer, for those who want to show subwords.
@@ -146,8 +156,11 @@ impl<B: Kernels> Translator<B> {
             with_attention: plan.options.with_attention,
             is_exhaustive: false,
             steering: plan.options.steering.clone(),
+            diversity_rate: plan.options.diversity_rate,
+            coverage_penalty: plan.options.coverage_penalty,
+            prefixes: segments.iter().map(|segment| segment.prefix.clone()).collect(),
         };
-        let hypotheses = beam_search(&self.model, &sources, &options, &self.device).await;
+        let hypotheses = beam_search(&self.networks, &sources, &options, &self.device).await;
         let found = segments.iter().zip(hypotheses);
         found.map(|(segment, best)| self.sentence(segment, best, &plan.options)).collect()
     }

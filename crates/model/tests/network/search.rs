@@ -22,7 +22,7 @@ fn values<B: Backend, const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
 }
 
 fn search(model: &Seq2Seq<Flex>, sources: &[Vec<u32>], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
-    block_on(beam_search(model, sources, options, &Default::default()))
+    block_on(beam_search(std::slice::from_ref(model), sources, options, &Default::default()))
 }
 
 /// Log-probabilities of the tokens after each prefix of `target`: what may be chosen is the end mark and the words.
@@ -42,14 +42,21 @@ fn log_probabilities(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], targ
 
 /// Greedy search by reading the whole prefix anew at every step.
 fn greedy(model: &Seq2Seq<Flex>, n_vocab: usize, source: &[u32], max_length: usize) -> (Vec<u32>, f64) {
+    greedy_after(&[], max_length, |tokens| {
+        log_probabilities(model, n_vocab, source, tokens).pop().expect("one row after the start mark")
+    })
+}
+
+/// Greedy search after a prefix where `next` gives the log-probabilities of what follows some tokens.
+fn greedy_after(prefix: &[u32], max_length: usize, next: impl Fn(&[u32]) -> Vec<f64>) -> (Vec<u32>, f64) {
     let (mut tokens, mut score) = (Vec::new(), 0.0);
     for length in 1..=max_length {
-        let rows = log_probabilities(model, n_vocab, source, &tokens);
-        let last = rows.last().expect("one row after the start mark");
-        let (best, log_probability) = last
-            .iter()
-            .enumerate()
-            .fold((0, f64::NEG_INFINITY), |best, (id, &x)| if x > best.1 { (id, x) } else { best });
+        let last = next(&tokens);
+        let best = |best: (usize, f64), (id, &x): (usize, &f64)| if x > best.1 { (id, x) } else { best };
+        let (best, log_probability) = match prefix.get(tokens.len()) {
+            Some(&forced) => (forced as usize, last[forced as usize]),
+            None => last.iter().enumerate().fold((0, f64::NEG_INFINITY), best),
+        };
         score += log_probability;
         if best == EOS as usize {
             return (tokens, score / length as f64);
@@ -269,6 +276,122 @@ fn draws_follow_the_network() {
     let rows = log_probabilities(&model, config.n_vocab, &source, &two.tokens);
     let sum: f64 = rows.iter().zip(&two.tokens).map(|(row, &id)| row[id as usize]).sum();
     assert!((f64::from(two.score) - sum / 2.0).abs() < 1e-5);
+}
+
+/// Two networks of different kinds choose by the mean of their probabilities, one twice as one.
+#[test]
+fn an_ensemble_goes_by_the_mean() {
+    let sources = vec![vec![5, 4, 6], vec![7], vec![8, 8, 4, 5, 6, 7]];
+    let options = SearchOptions { beam: 1, max_length: 9, with_attention: true, ..SearchOptions::default() };
+    for kind in 0..6 {
+        let networks = [sharp(&network(kind), 1), sharp(&network(kind + 7), 2)];
+        let found = block_on(beam_search(&networks, &sources, &options, &Default::default()));
+        for (source, found) in sources.iter().zip(&found) {
+            let (tokens, score) = greedy_after(&[], 9, |tokens| {
+                let rows =
+                    networks.each_ref().map(|one| log_probabilities(one, 9, source, tokens).pop().expect("a row"));
+                rows[0].iter().zip(&rows[1]).map(|(a, b)| ((a.exp() + b.exp()) / 2.0).ln()).collect()
+            });
+            assert_eq!(found[0].tokens, tokens);
+            assert!((f64::from(found[0].score) - score).abs() < 1e-5, "{} and {score}", found[0].score);
+        }
+        let twice = [sharp(&network(kind), 1), sharp(&network(kind), 1)];
+        let options = SearchOptions { beam: 3, n_best: 3, ..options.clone() };
+        let found = block_on(beam_search(&twice, &sources, &options, &Default::default()));
+        for (found, wanted) in found.iter().zip(search(&twice[0], &sources, &options)) {
+            assert_same(found, &wanted).expect("one network twice");
+        }
+    }
+}
+
+#[test]
+fn a_prefix_is_obeyed_and_scored() {
+    let sources = vec![vec![5, 4, 6], vec![7], vec![8, 8, 4, 5, 6, 7]];
+    let prefixes = vec![vec![8, 4, 4], vec![], vec![5]];
+    for kind in 0..6 {
+        let model = sharp(&network(kind), 3);
+        let options = SearchOptions { beam: 1, max_length: 9, prefixes: prefixes.clone(), ..SearchOptions::default() };
+        for ((source, prefix), found) in sources.iter().zip(&prefixes).zip(search(&model, &sources, &options)) {
+            let (tokens, score) = greedy_after(prefix, 9, |tokens| {
+                log_probabilities(&model, 9, source, tokens).pop().expect("one row after the start mark")
+            });
+            assert_eq!(found[0].tokens, tokens);
+            assert!((f64::from(found[0].score) - score).abs() < 1e-5, "{} and {score}", found[0].score);
+        }
+        let options = SearchOptions { beam: 4, n_best: 4, ..options };
+        for (prefix, found) in prefixes.iter().zip(search(&model, &sources, &options)) {
+            assert!(found.iter().all(|hypothesis| hypothesis.tokens.starts_with(prefix)), "{prefix:?}: {found:?}");
+        }
+    }
+}
+
+/// So strong a rule that no hypothesis has two children: each of the first tokens leads on greedily.
+#[test]
+fn siblings_can_be_kept_apart() {
+    let (config, source) = (network(1), vec![5, 4, 6]);
+    let model = sharp(&config, 6);
+    let options = SearchOptions {
+        beam: 3,
+        n_best: 3,
+        max_length: 9,
+        length_penalty: 0.0,
+        is_exhaustive: true,
+        diversity_rate: 100.0,
+        ..SearchOptions::default()
+    };
+    let next = |tokens: &[u32]| log_probabilities(&model, 9, &source, tokens).pop().expect("a row");
+    let mut firsts: Vec<u32> = (0..9).collect();
+    firsts.sort_by(|&a, &b| next(&[])[b as usize].total_cmp(&next(&[])[a as usize]));
+    let mut wanted: Vec<(Vec<u32>, f64)> = firsts[..3]
+        .iter()
+        .map(|&first| match first {
+            EOS => (vec![], next(&[])[EOS as usize]),
+            _ => {
+                let (tokens, mean) = greedy_after(&[first], 9, next);
+                let length = (tokens.len() + 1).min(9);
+                (tokens, mean * length as f64)
+            }
+        })
+        .collect();
+    wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (found, (tokens, score)) in search(&model, std::slice::from_ref(&source), &options)[0].iter().zip(wanted) {
+        assert_eq!(found.tokens, tokens);
+        assert!((f64::from(found.score) - score).abs() < 1e-3, "{} and {score}", found.score);
+    }
+}
+
+#[test]
+fn coverage_ranks_the_last_beam() {
+    let sources = vec![vec![5, 4, 6], vec![8, 8, 4, 5, 6, 7]];
+    let plain = SearchOptions {
+        beam: 5,
+        n_best: 5,
+        max_length: 9,
+        with_attention: true,
+        is_exhaustive: true,
+        ..SearchOptions::default()
+    };
+    let mut n_moved = 0;
+    for kind in 0..12 {
+        let model = sharp(&network(kind), 2);
+        let covering = SearchOptions { coverage_penalty: 0.7, n_best: 2, with_attention: false, ..plain.clone() };
+        let found = search(&model, &sources, &covering);
+        for ((source, mut wanted), found) in sources.iter().zip(search(&model, &sources, &plain)).zip(found) {
+            let first = wanted[0].tokens.clone();
+            for hypothesis in &mut wanted {
+                for at in 0..source.len() {
+                    let seen: f32 = hypothesis.attention.iter().map(|row| row[at]).sum();
+                    hypothesis.score += 0.7 * seen.min(1.0).ln();
+                }
+                hypothesis.attention.clear();
+            }
+            wanted.sort_by(|a, b| b.score.total_cmp(&a.score));
+            n_moved += usize::from(wanted[0].tokens != first);
+            wanted.truncate(2);
+            assert_same(&found, &wanted).expect("the same order");
+        }
+    }
+    assert!(n_moved > 0, "no translation was another");
 }
 
 /// Attention is there for every target token and the end mark, over the source and its end mark, and sums to one.

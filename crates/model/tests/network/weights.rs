@@ -143,10 +143,15 @@ fn int8_sentences_do_not_see_their_neighbours() {
         let packed = rounded(&config, 2.5, false);
         let options = SearchOptions { beam: 3, max_length: 6, ..SearchOptions::default() };
         let sources = [vec![4, 5, 8], vec![6], vec![7, 7, 7, 7, 4]];
-        let batch = pollster::block_on(beam_search(&packed, &sources, &options, &Default::default()));
+        let batch =
+            pollster::block_on(beam_search(std::slice::from_ref(&packed), &sources, &options, &Default::default()));
         for (source, found) in sources.iter().zip(batch) {
-            let alone =
-                pollster::block_on(beam_search(&packed, std::slice::from_ref(source), &options, &Default::default()));
+            let alone = pollster::block_on(beam_search(
+                std::slice::from_ref(&packed),
+                std::slice::from_ref(source),
+                &options,
+                &Default::default(),
+            ));
             assert_eq!(found[0].tokens, alone[0][0].tokens);
             assert!((found[0].score - alone[0][0].score).abs() < 1e-5);
         }

@@ -102,7 +102,7 @@ pub fn translation_scores<B: Kernels>(
         let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
         let max_length = (2 * longest + 10).min(MAX_TARGET_TOKENS);
         let search = SearchOptions { beam: options.beam, max_length, ..SearchOptions::default() };
-        let found = pollster::block_on(beam_search(network, &sources, &search, device));
+        let found = pollster::block_on(beam_search(std::slice::from_ref(network), &sources, &search, device));
         let texts = found.iter().map(|best| Ok(tokenizer.decode(&best[0].tokens)?));
         texts.collect::<anyhow::Result<Vec<String>>>()
     })?;

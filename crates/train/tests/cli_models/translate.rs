@@ -54,6 +54,34 @@ fn draws_repeat_by_their_seed() {
 }
 
 #[test]
+fn prefixes_and_several_models() {
+    let workplace = Workplace::new();
+    let translate =
+        |args: &[&str]| workplace.run_on(&[&["translate", "--model", "package"], args].concat(), b"one\ntwo\n");
+    let plain = translate(&[]);
+    assert_eq!(translate(&["--model", "package"]).stdout, plain.stdout);
+    let together =
+        translate(&["--model", "run", "--beam", "2", "--diversity-rate", "0.5", "--coverage-penalty", "0.2"]);
+    assert_eq!((together.code, together.stdout.lines().count()), (Some(0), 2), "{}", together.stderr);
+
+    workplace.write("prefixes", &["forty", ""]);
+    let forced = translate(&["--prefixes", "prefixes"]).stdout;
+    let lines: Vec<&str> = forced.lines().collect();
+    assert!(lines[0].starts_with("forty"), "{forced}");
+    assert_eq!(lines[1], plain.stdout.lines().nth(1).expect("two lines"));
+    workplace.write("prefixes", &["forty"]);
+    assert_fails(&translate(&["--prefixes", "prefixes"]), &["--prefixes: 1 lines, and standard input has 2"]);
+
+    std::fs::create_dir(workplace.path("other")).expect("a folder");
+    for name in ["config.toml", "last.safetensors"] {
+        std::fs::copy(workplace.path("run").join(name), workplace.path("other").join(name)).expect("copied");
+    }
+    let tokenizer = std::fs::read_to_string(workplace.path("run/tokenizer.json")).expect("text");
+    std::fs::write(workplace.path("other/tokenizer.json"), tokenizer + "\n").expect("written");
+    assert_fails(&translate(&["--model", "other"]), &["other: its subwords are not those of package"]);
+}
+
+#[test]
 fn n_best_lists_are_numbered_and_sorted() {
     let workplace = Workplace::new();
     let plain = workplace.run_on(&["translate", "--model", "package"], INPUT.as_bytes());
