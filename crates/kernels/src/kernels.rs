@@ -4,14 +4,17 @@ use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax, backend::Ba
 
 use crate::{
     AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Memory, Normalized, OutputGradients,
-    OutputLoss, PackedSequence, SequenceGradients, SequenceInput, SequenceTape, adam, additive, attention, beam, cells,
-    dropout, int8, layer_norm, loss, packed_sequence, sequence, top_k,
+    OutputLoss, PackedSequence, Preview, SequenceGradients, SequenceInput, SequenceTape, adam, additive, attention,
+    beam, cells, dropout, int8, layer_norm, loss, packed_sequence, sequence, top_k,
 };
 
 /// What the network asks of a backend beyond burn's own operations.
 pub trait Kernels: Backend {
     /// Whether a search should take finished sentences out of its batch, because a batch of another size costs nothing.
     const SHRINKS_BATCHES: bool = false;
+
+    /// Whether [`Self::most_probable_previewed`] does less than [`Self::most_probable_product`].
+    const HAS_PREVIEWS: bool = false;
 
     /// Lays out int8 weights, row-major `[rows, cols]` in -127..=127, the way [`Self::int8_linear`] wants them.
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, device: &Self::Device) -> Tensor<Self, 2, Int> {
@@ -54,6 +57,18 @@ pub trait Kernels: Backend {
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         Self::most_probable(Self::int8_linear(x, weight, None), bias, k)
+    }
+
+    /// As [`Self::most_probable_product`], where only rows of `weight` that are among the most probable by their preview are
+    /// looked at closely; the others are in the sum of all probabilities as their preview has them.
+    fn most_probable_previewed(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        _: &Preview<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        Self::most_probable_product(x, weight, bias, k)
     }
 
     /// Extends every hypothesis of a beam search by its `best` log-probabilities of next `tokens`, both `[rows, width]`, and

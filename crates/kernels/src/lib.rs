@@ -26,6 +26,8 @@ mod memory;
 mod packed_sequence;
 #[cfg(any(feature = "cuda", all(test, feature = "flex")))]
 mod precision;
+mod preview;
+mod quantize;
 mod sequence;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
@@ -43,6 +45,8 @@ pub use layer_norm::Normalized;
 pub use loss::{CrossEntropy, OutputGradients, OutputLoss};
 pub use memory::keep_freed_memory;
 pub use packed_sequence::PackedSequence;
+pub use preview::Preview;
+pub use quantize::{dequantize_rows, quantize_rows};
 pub use sequence::{SequenceGradients, SequenceInput, SequenceTape};
 
 /// The backends the trait is implemented for, so that leaf crates name them in one place.

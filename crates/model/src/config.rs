@@ -118,6 +118,9 @@ pub struct ModelConfig {
     pub n_attention_heads: usize,
     /// The kind of cell.
     pub cell: CellKind,
+    /// Cells that the state of every layer passes through in one step, of which the first reads the input (Pascanu et al., 2014;
+    /// Miceli Barone et al., 2017); above 1 training walks step by step.
+    pub transition_depth: usize,
     /// Whether both products of every gate are layer-normalised (Ba et al., 2016).
     pub is_layer_normalized: bool,
     /// Whether a layer adds to its input rather than replaces it, wherever both are equally wide.
@@ -130,6 +133,8 @@ pub struct ModelConfig {
     pub attention_place: AttentionPlace,
     /// Which embedding tables are one.
     pub tie_embeddings: TieKind,
+    /// Width of the output table's preview ([`traduko_kernels::Preview`]), 0 for none; only packages have one.
+    pub d_preview: usize,
     /// Longest source sentence in subwords, its end mark included; longer ones are split before.
     pub max_source_length: usize,
 }
@@ -147,12 +152,14 @@ impl Default for ModelConfig {
             d_attention: 256,
             n_attention_heads: 1,
             cell: CellKind::Lstm,
+            transition_depth: 1,
             is_layer_normalized: false,
             is_residual: false,
             bridge: BridgeKind::Dense,
             attention: AttentionKind::General,
             attention_place: AttentionPlace::OnTop,
             tie_embeddings: TieKind::All,
+            d_preview: 0,
             max_source_length: 128,
         }
     }
@@ -232,6 +239,8 @@ impl ModelConfig {
             ("n_decoder_layers", self.n_decoder_layers, 1, 32),
             ("d_attention", self.d_attention, 1, 1 << 13),
             ("n_attention_heads", self.n_attention_heads, 1, 64),
+            ("transition_depth", self.transition_depth, 1, if self.cell == CellKind::Ssru { 1 } else { 32 }),
+            ("d_preview", self.d_preview, 0, 1 << 13),
             ("max_source_length", self.max_source_length, 2, 4096),
         ];
         for (key, found, low, high) in sizes {

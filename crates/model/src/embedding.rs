@@ -2,15 +2,19 @@
 
 use burn::{
     module::Module,
-    tensor::{Int, Tensor, backend::Backend},
+    tensor::{Int, Tensor, TensorData, backend::Backend},
 };
-use traduko_kernels::{CrossEntropy, Kernels, OutputLoss};
+use traduko_kernels::{CrossEntropy, Int8Matrix, Kernels, OutputLoss, Preview, dequantize_rows};
 
 use crate::{
     config::{ModelConfig, TieKind},
     projection::Projection,
-    weights::{Init, WeightSource},
+    weights::{Init, Matrix, WeightSource},
 };
+
+/// Names of what makes the preview's vector of an output vector, and the preview's table of the output table: both
+/// `[d_preview, d_embedding]`.
+pub const PREVIEW: [&str; 2] = ["embedding.preview.query.weight", "embedding.preview.key.weight"];
 
 /// Source, target and output tables; a table that is tied to another is not there.
 #[derive(Module, Debug)]
@@ -19,6 +23,8 @@ pub struct Embedding<B: Backend> {
     target: Projection<B>,
     source: Option<Projection<B>>,
     output: Option<Projection<B>>,
+    /// Of the output table.
+    preview: Option<Preview<B>>,
 }
 
 impl<B: Kernels> Embedding<B> {
@@ -30,19 +36,33 @@ impl<B: Kernels> Embedding<B> {
         let shape = [config.n_vocab, config.d_embedding];
         // Wide enough for lookups, narrow enough for logits when the table is tied.
         let init = Init::Uniform { bound: (3.0 / config.d_embedding as f32).sqrt() };
-        let mut table = |name: &str, bias| Projection::build_with(name, shape, init, bias, source, device);
+        let table = |source: &mut S, name: &str, bias| Projection::build_with(name, shape, init, bias, source, device);
         let is_output_tied = config.tie_embeddings != TieKind::None;
-        Ok(Self {
-            target: table("embedding.target", is_output_tied.then_some(Init::Zeros))?,
+        let mut embedding = Self {
+            target: table(source, "embedding.target", is_output_tied.then_some(Init::Zeros))?,
             source: match config.tie_embeddings {
                 TieKind::All => None,
-                TieKind::None | TieKind::Target => Some(table("embedding.source", None)?),
+                TieKind::None | TieKind::Target => Some(table(source, "embedding.source", None)?),
             },
             output: match config.tie_embeddings {
-                TieKind::None => Some(table("embedding.output", Some(Init::Zeros))?),
+                TieKind::None => Some(table(source, "embedding.output", Some(Init::Zeros))?),
                 TieKind::Target | TieKind::All => None,
             },
-        })
+            preview: None,
+        };
+        if config.d_preview > 0 {
+            let (rows, cols) = (config.d_preview, config.d_embedding);
+            let [query, key] = PREVIEW.map(|name| source.matrix(name, rows, cols, Init::Zeros));
+            let parts = (query?, key?, &embedding.output().packed);
+            if let (Matrix::Int8 { values, scales }, Matrix::Int8 { values: keys, scales: steps }, Some(packed)) = parts
+                && B::HAS_PREVIEWS
+            {
+                let keys = TensorData::new(dequantize_rows(&keys, &steps), [rows, cols]);
+                let query = Int8Matrix::new(values, scales, rows, cols, device);
+                embedding.preview = Some(Preview::new(query, Tensor::from_data(keys, device), packed));
+            }
+        }
+        Ok(embedding)
     }
 
     /// `[a, b]` ids to `[a, b, d_embedding]`.
@@ -91,7 +111,10 @@ impl<B: Kernels> Embedding<B> {
     /// The `k` most probable tokens for each of `x` `[n, d_embedding]` where `bias` stands for [`Self::bias`]: their
     /// log-probabilities and their ids, best first, both `[n, k]`.
     pub fn most_probable(&self, x: Tensor<B, 2>, bias: Tensor<B, 1>, k: usize) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
-        self.output().most_probable(x, bias, k)
+        match (&self.preview, &self.output().packed) {
+            (Some(preview), Some(packed)) => B::most_probable_previewed(x, packed, preview, bias, k),
+            _ => self.output().most_probable(x, bias, k),
+        }
     }
 
     /// What is added to the logits, `[vocab]`.

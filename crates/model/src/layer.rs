@@ -26,10 +26,36 @@ pub struct Layer<B: Backend> {
     recurrent_gain: Option<Param<Tensor<B, 1>>>,
     /// `[n_gates * d_hidden]`; a GRU's reset gate acts on it, others have none.
     recurrent_bias: Option<Param<Tensor<B, 1>>>,
+    /// What the state passes through besides, one after the other, within a step.
+    transitions: Vec<Transition<B>>,
     #[module(skip)]
     kind: CellKind,
     d_hidden: usize,
     is_recomputed: bool,
+}
+
+/// A cell that reads nothing but the state (Pascanu et al., 2014).
+#[derive(Module, Debug)]
+pub struct Transition<B: Backend> {
+    /// `[n_gates * d_hidden, d_hidden]`.
+    recurrent: Projection<B>,
+    /// `[n_gates * d_hidden]`, the gain of the normalised product.
+    gain: Option<Param<Tensor<B, 1>>>,
+    /// `[n_gates * d_hidden]`, in the place of an input.
+    bias: Param<Tensor<B, 1>>,
+}
+
+impl<B: Kernels> Transition<B> {
+    fn step(&self, kind: CellKind, state: Tensor<B, 2>) -> Tensor<B, 2> {
+        let [batch, n_state] = state.dims();
+        let hidden = state.clone().narrow(1, 0, n_state / kind.n_states());
+        let mut recurrent = self.recurrent.forward(hidden);
+        if let Some(gain) = &self.gain {
+            recurrent = B::gate_norm(recurrent, gain.val(), kind.n_gates());
+        }
+        let inputs = self.bias.val().unsqueeze_dim::<2>(0).repeat_dim(0, batch);
+        B::cell_step(kind, inputs, recurrent, state)
+    }
 }
 
 impl<B: Kernels> Layer<B> {
@@ -51,26 +77,34 @@ impl<B: Kernels> Layer<B> {
             CellKind::Lstm => Init::ForgetOpen,
             CellKind::Gru | CellKind::Ssru | CellKind::Rnn => Init::Zeros,
         };
-        let mut vector = |part: &str, init, is_there: bool| -> Result<_, S::Error> {
-            if !is_there {
-                return Ok(None);
-            }
-            let values = source.vector(&format!("{name}.{part}"), n_gates, init)?;
-            Ok(Some(parameter(values, [n_gates], device)))
+        let vector = |source: &mut S, part: &str, init| -> Result<_, S::Error> {
+            Ok(parameter(source.vector(&format!("{name}.{part}"), n_gates, init)?, [n_gates], device))
         };
-        let recurrent_bias = vector("recurrent_bias", Init::Zeros, kind == CellKind::Gru)?;
-        let input_gain = vector("input_gain", Init::Ones, config.is_layer_normalized)?;
-        let has_recurrent_gain = config.is_layer_normalized && kind.is_recurrent();
-        let recurrent_gain = vector("recurrent_gain", Init::Ones, has_recurrent_gain)?;
-        let mut projection = |part: &str, d, bias| {
+        let projection = |source: &mut S, part: &str, d, bias| {
             Projection::build_with(&format!("{name}.{part}"), [n_gates, d], init, bias, source, device)
         };
+        let is_normed = config.is_layer_normalized;
+        let when =
+            |is_there: bool, part: &str, init, source: &mut S| is_there.then(|| vector(source, part, init)).transpose();
         Ok(Self {
-            input: projection("input", d_input, Some(bias))?,
-            input_gain,
-            recurrent: if kind.is_recurrent() { Some(projection("recurrent", d_hidden, None)?) } else { None },
-            recurrent_gain,
-            recurrent_bias,
+            recurrent_bias: when(kind == CellKind::Gru, "recurrent_bias", Init::Zeros, source)?,
+            input_gain: when(is_normed, "input_gain", Init::Ones, source)?,
+            recurrent_gain: when(is_normed && kind.is_recurrent(), "recurrent_gain", Init::Ones, source)?,
+            input: projection(source, "input", d_input, Some(bias))?,
+            recurrent: match kind.is_recurrent() {
+                true => Some(projection(source, "recurrent", d_hidden, None)?),
+                false => None,
+            },
+            transitions: (1..config.transition_depth)
+                .map(|index| {
+                    let part = |part: &str| format!("transitions.{}.{part}", index - 1);
+                    Ok(Transition {
+                        recurrent: projection(source, &part("recurrent"), d_hidden, None)?,
+                        gain: when(is_normed, &part("gain"), Init::Ones, source)?,
+                        bias: vector(source, &part("bias"), bias)?,
+                    })
+                })
+                .collect::<Result<_, S::Error>>()?,
             kind,
             d_hidden,
             is_recomputed: false,
@@ -116,7 +150,11 @@ impl<B: Kernels> Layer<B> {
     /// One step: `x` `[batch, d_input]` and `state` to the next state. `dropout` is what the hidden state is
     /// multiplied by before its product, `[batch, d_hidden]`.
     pub fn step(&self, x: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
-        let inputs = self.inputs(x);
+        self.advance(self.inputs(x), state, dropout)
+    }
+
+    /// As [`Self::step`] from the input's part of all gates.
+    fn advance(&self, inputs: Tensor<B, 2>, state: Tensor<B, 2>, dropout: Option<&Tensor<B, 2>>) -> Tensor<B, 2> {
         let Some(recurrent) = &self.recurrent else {
             return B::cell_step(self.kind, inputs.clone(), inputs, state);
         };
@@ -131,7 +169,36 @@ impl<B: Kernels> Layer<B> {
         if let Some(bias) = &self.recurrent_bias {
             recurrent = recurrent + bias.val().unsqueeze_dim::<2>(0);
         }
-        B::cell_step(self.kind, inputs, recurrent, state)
+        let next = B::cell_step(self.kind, inputs, recurrent, state);
+        self.transitions.iter().fold(next, |state, transition| transition.step(self.kind, state))
+    }
+
+    /// [`Self::sequence`] step by step, from the input's part of all gates.
+    fn walk(
+        &self,
+        inputs: Tensor<B, 3>,
+        mut state: Tensor<B, 2>,
+        mask: &Tensor<B, 2>,
+        is_reversed: bool,
+        dropout: Option<&Tensor<B, 2>>,
+    ) -> Tensor<B, 3> {
+        let [time, batch, _] = inputs.dims();
+        let steps = inputs.iter_dim(0).zip(mask.clone().iter_dim(0));
+        let mut steps: Vec<_> = steps.collect();
+        if is_reversed {
+            steps.reverse();
+        }
+        let mut hidden = Vec::with_capacity(time);
+        for (inputs, live) in steps {
+            let next = self.advance(inputs.squeeze_dim(0), state.clone(), dropout);
+            let live = live.reshape([batch, 1]);
+            state = next * live.clone() + state * (live.neg() + 1.0);
+            hidden.push(self.hidden(state.clone()));
+        }
+        if is_reversed {
+            hidden.reverse();
+        }
+        Tensor::stack(hidden, 0)
     }
 
     /// What dropout of the share `rate` multiplies hidden states of one sequence by, `[batch, d_hidden]`.
@@ -154,6 +221,9 @@ impl<B: Kernels> Layer<B> {
         let inputs = self.inputs(x.reshape([time * batch, d_input]));
         let n_gates = inputs.dims()[1];
         let inputs = inputs.reshape([time, batch, n_gates]);
+        if !self.transitions.is_empty() {
+            return self.walk(inputs, state, mask, is_reversed, self.dropout(batch, dropout, &device).as_ref());
+        }
         let recurrent = self.recurrent.as_ref();
         let gain = self.recurrent_gain.as_ref().map(|gain| gain.val());
         let bias = self.recurrent_bias.as_ref().map(|bias| bias.val());

@@ -21,7 +21,7 @@ pub use attention::{Attention, Keys, NormedScore};
 pub use config::{AttentionKind, AttentionPlace, BridgeKind, CellKind, ModelConfig, ModelError, TieKind};
 pub use decoder::{Decoder, DecoderState};
 pub use dropout::Dropouts;
-pub use embedding::Embedding;
+pub use embedding::{Embedding, PREVIEW};
 pub use encoder::{Encoded, Encoder};
 pub use layer::Layer;
 pub use projection::Projection;

@@ -117,7 +117,8 @@ impl<B: Kernels> Seq2Seq<B> {
     pub fn forced(&self, pairs: &Pairs, device: &B::Device) -> Forced<B> {
         let encoded = self.encode_padded(pairs.sources, pairs.padded_length, device);
         let keys = self.decoder.project_keys(&encoded);
-        let inputs: Vec<Vec<u32>> = pairs.targets.iter().map(|t| framed(t, Some(BOS), None)).collect();
+        let inputs: Vec<Vec<u32>> =
+            pairs.inputs.unwrap_or(pairs.targets).iter().map(|t| framed(t, Some(BOS), None)).collect();
         let wanted: Vec<Vec<u32>> = pairs.targets.iter().map(|t| framed(t, None, Some(EOS))).collect();
         let inputs = SourceBatch::new(&inputs, pairs.padded_length, device);
         let wanted = SourceBatch::new(&wanted, pairs.padded_length, device);
@@ -159,6 +160,17 @@ impl<B: Kernels> Seq2Seq<B> {
         chosen.reshape([batch, time]) * weights.reshape([batch, time])
     }
 
+    /// The token that the network thinks the most probable in the place of each token of each target, after the tokens before
+    /// it. Blocks on the device: native callers only.
+    pub fn predictions(&self, pairs: &Pairs, device: &B::Device) -> Vec<Vec<u32>> {
+        let Forced { output, .. } = self.forced(pairs, device);
+        let (_, tokens) = self.embedding.most_probable(output, self.choice_bias(device), 1);
+        let tokens: Vec<i32> = tokens.into_data().convert::<i32>().into_vec().expect("converted to i32");
+        let time = tokens.len() / pairs.targets.len().max(1);
+        let rows = pairs.targets.iter().zip(tokens.chunks_exact(time.max(1)));
+        rows.map(|(target, row)| row[..target.len()].iter().map(|&id| id as u32).collect()).collect()
+    }
+
     /// Summed losses of a batch. Divide by the number of target tokens, end marks included, for a token-normalised
     /// loss.
     pub fn loss(&self, pairs: &Pairs, smoothing: f32, device: &B::Device) -> Losses<B> {
@@ -179,6 +191,8 @@ pub struct Pairs<'a> {
     /// Links of target and source positions: which source tokens the first attention head should look at for each
     /// target token.
     pub alignments: Option<&'a [Vec<(u16, u16)>]>,
+    /// What the decoder reads in the place of the targets, as long as they are; they are still what it should say.
+    pub inputs: Option<&'a [Vec<u32>]>,
     /// Tokens, marks included, that both sides are padded to at least, so that batches come in few shapes.
     pub padded_length: usize,
 }

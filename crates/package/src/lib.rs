@@ -14,7 +14,6 @@ mod error;
 #[cfg(not(target_family = "wasm"))]
 mod folder;
 mod manifest;
-mod quantize;
 mod read;
 mod source;
 mod tensors;
@@ -25,7 +24,6 @@ pub use error::PackageError;
 #[cfg(not(target_family = "wasm"))]
 pub use folder::{record_scores, write};
 pub use manifest::{DataLicence, FORMAT_VERSION, FileEntry, Manifest, Score};
-pub use quantize::{dequantize_rows, quantize_rows};
 pub use read::Package;
 pub use source::PackedWeights;
 pub use tensors::TensorSummary;

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo, View};
+use traduko_kernels::dequantize_rows;
 use traduko_model::NamedTensor;
 
-use crate::{PackageError, dequantize_rows};
+use crate::PackageError;
 
 /// The most bytes a header may have; a model of a thousand tensors needs about 100 kB.
 const MAX_HEADER_BYTES: u64 = 4 << 20;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use traduko_kernels::quantize_rows;
 use traduko_model::{ModelConfig, NamedTensor};
 
 use crate::tensors::{MAX_FLOAT, SCALE, Stored, serialize};
 use crate::{
     CARD_FILE, CONFIG_FILE, DataLicence, FORMAT_VERSION, FileEntry, MANIFEST_FILE, Manifest, PackageError, Score,
-    TOKENIZER_FILE, WEIGHTS_FILE, model_card, quantize_rows,
+    TOKENIZER_FILE, WEIGHTS_FILE, model_card,
 };
 
 /// What goes into a package.

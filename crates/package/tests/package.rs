@@ -6,11 +6,11 @@ use std::fs;
 
 use common::{Files, config, contents, files, float_model, score, sign};
 use proptest::prelude::*;
-use traduko_kernels::backend::Flex;
+use traduko_kernels::{backend::Flex, quantize_rows};
 use traduko_model::{Init, Matrix, NamedTensor, SearchOptions, Seq2Seq, WeightSource, beam_search};
 use traduko_package::{
-    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageError, WEIGHTS_FILE, encode, quantize_rows,
-    record_scores, write,
+    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageError, WEIGHTS_FILE, encode, record_scores,
+    write,
 };
 
 fn build(package: &Package) -> Result<Seq2Seq<Flex>, PackageError> {

@@ -96,7 +96,12 @@ impl WithBackend for Job<'_> {
         let parameters = burn::module::Module::<B>::num_params(&model);
         let model = model.with_dropout(settings.dropouts()).with_recomputation(settings.is_recomputed);
         let mut trainer = Trainer::new(model, BTreeMap::new(), settings.ema_decay, device);
-        let objective = Objective { smoothing: settings.label_smoothing as f32, alignment_weight: 0.0 };
+        let objective = Objective {
+            smoothing: settings.label_smoothing as f32,
+            alignment_weight: 0.0,
+            teacher_forcing_ratio: settings.teacher_forcing_ratio,
+            seed: settings.seed,
+        };
         let mut rng = StdRng::seed_from_u64(settings.seed);
         let sentences = (settings.batch_tokens / args.target_length).max(1);
         let mut seconds = Vec::new();

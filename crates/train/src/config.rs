@@ -101,6 +101,21 @@ impl Precision {
     }
 }
 
+/// How much of a target the decoder is given right as training goes on: `step` of `train.teacher_forcing_steps`, called `k`
+/// (Bengio et al., 2015).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TeacherForcing {
+    /// `train.teacher_forcing_ratio` from the first step on.
+    Constant,
+    /// Down to it in a straight line within `k` steps.
+    Linear,
+    /// What is above it falls as `e^(-step / k)`.
+    Exponential,
+    /// What is above it falls as `k / (k + e^(step / k))`.
+    InverseSigmoid,
+}
+
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -172,6 +187,12 @@ pub struct OptimisationConfig {
     pub weight_decay: f64,
     /// Decay of the moving average of the weights that is validated and kept; 0 keeps the weights themselves.
     pub ema_decay: f64,
+    /// How the share of target tokens that the decoder is given right falls from 1; in the place of the others it reads its own.
+    pub teacher_forcing: TeacherForcing,
+    /// Where that share stops; 1 gives it every token.
+    pub teacher_forcing_ratio: f64,
+    /// How fast it falls; see [`TeacherForcing`].
+    pub teacher_forcing_steps: u64,
     /// Weight of the alignment loss on the first attention head; above 0 it needs the file of `traduko align`.
     pub alignment_weight: f64,
     /// Steps over which the learning rate rises again where a run goes on from weights alone.
@@ -227,6 +248,9 @@ impl Default for OptimisationConfig {
             momentum: 0.0,
             weight_decay: 0.0,
             ema_decay: 0.0,
+            teacher_forcing: TeacherForcing::Constant,
+            teacher_forcing_ratio: 1.0,
+            teacher_forcing_steps: 10_000,
             alignment_weight: 0.0,
             restart_warmup_steps: 100,
             log_every: 50,
@@ -314,6 +338,7 @@ impl TrainConfig {
             ("weight_decay", train.weight_decay, 0.0, 10.0),
             ("ema_decay", train.ema_decay, 0.0, 0.999_999),
             ("alignment_weight", train.alignment_weight, 0.0, 100.0),
+            ("teacher_forcing_ratio", train.teacher_forcing_ratio, 0.0, 1.0),
         ];
         for (key, found, low, high) in ranges {
             if !(low..=high).contains(&found) {
@@ -325,6 +350,7 @@ impl TrainConfig {
             ("accumulate", train.accumulate as u64),
             ("max_steps", train.max_steps),
             ("decay_steps", train.decay_steps),
+            ("teacher_forcing_steps", train.teacher_forcing_steps),
             ("log_every", train.log_every),
             ("validate_every", train.validate_every),
             ("checkpoint_every", train.checkpoint_every),
@@ -333,6 +359,12 @@ impl TrainConfig {
             if found == 0 {
                 bail!("train.{key}: 0 is not possible, give at least 1");
             }
+        }
+        if self.model.d_preview > 0 {
+            bail!("model.d_preview: only packages have a preview; give `traduko export` its width");
+        }
+        if train.alignment_weight > 0.0 && !self.model.attention.looks() {
+            bail!("train.alignment_weight: the network has no attention that could learn alignments; set it to 0");
         }
         if train.early_stopping_metric != ValidationMetric::Loss && train.validate_translation == 0 {
             bail!("train.early_stopping_metric: needs translations; give train.validate_translation, such as 200");

@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod metrics;
 pub mod native;
 pub mod prepare;
+mod preview;
 pub mod report;
 pub mod score;
 pub mod search_args;

@@ -11,6 +11,7 @@ use traduko_package::{PackageContents, write};
 use traduko_text::SubwordTokenizer;
 
 use crate::config::TrainConfig;
+use crate::preview;
 
 /// What the logit of the end mark is lowered by.
 const NEVER: f32 = -1e4;
@@ -52,12 +53,14 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
         Ok((json, n_vocab))
     };
     let (tokenizer_json, n_vocab) = read().with_context(|| args.tokenizer.display().to_string())?;
-    let config = ModelConfig { n_vocab, ..settings.model };
+    let mut config = ModelConfig { n_vocab, ..settings.model };
+    let mut weights = endless(&config);
+    preview::add(&mut config, &mut weights, None, None)?;
     let package = write(
         &args.out,
         &PackageContents {
             config: &config,
-            weights: &endless(&config),
+            weights: &weights,
             tokenizer_json: &tokenizer_json,
             source_language: args.source_language,
             target_language: args.target_language,

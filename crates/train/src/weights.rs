@@ -16,7 +16,7 @@ use clap::Args;
 use half::bf16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
-use traduko_model::{ModelConfig, NamedTensor};
+use traduko_model::{ModelConfig, NamedTensor, PREVIEW};
 use traduko_package::{MANIFEST_FILE, Package, TOKENIZER_FILE};
 
 use crate::{
@@ -160,8 +160,10 @@ impl GivenWeights {
             seconds: recipe("training_seconds") as f64,
             ..TrainSummary::new()
         };
-        let weights = package.dequantized_weights()?;
+        let mut weights = package.dequantized_weights()?;
+        weights.retain(|tensor| !PREVIEW.contains(&tensor.name.as_str()));
         let Package { config: model, tokenizer_json, .. } = package;
+        let model = ModelConfig { d_preview: 0, ..model };
         Ok(Self { model, tokenizer_json, checkpoint: Checkpoint { summary, weights, moments: Vec::new() } })
     }
 }

@@ -160,7 +160,7 @@ fn a_run_goes_on_from_its_weights_alone() {
     let settings = "--set train.schedule=constant --set train.keep_validated=3";
     run(folder.path(), &format!("train resume.toml --out first {settings} --set train.max_steps=60"));
     run(folder.path(), "weights first --out pieces");
-    run(folder.path(), "export --checkpoint first --out package --source-language en --target-language fr");
+    run(folder.path(), "export --checkpoint first --out package --source-language en --target-language fr --preview 4");
     let loss = |log: &BTreeMap<(u64, bool), serde_json::Value>, step, name| log[&(step, name == "loss")][name].as_f64();
     let first = log(&path("first"));
     let valid_loss = |log: &BTreeMap<_, _>, step| loss(log, step, "valid_loss").expect("validated then");

@@ -396,7 +396,7 @@ mod tests {
     fn segment(text: usize, content: &str, range: Range<usize>, n_ids: usize) -> Segment {
         let masked = Masked::new(content, range.clone(), &[]).expect("no terms");
         let (pieces, origins) = (vec!["a".to_owned(); n_ids], vec![range.clone(); n_ids]);
-        Segment { text, range, masked, is_shouted: false, ids: vec![4; n_ids], pieces, origins }
+        Segment { text, range, masked, is_shouted: false, ids: vec![4; n_ids], pieces, origins, prefix: Vec::new() }
     }
 
     fn plan(texts: &[&str], segments: Vec<Segment>, batch_sentences: usize) -> Plan {

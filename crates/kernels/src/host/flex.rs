@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     AdamStep, Beam, BeamRules, CellKind, CrossEntropy, Extended, Int8Matrix, Kernels, Memory, Normalized,
-    OutputGradients, OutputLoss, PackedSequence, SequenceGradients, SequenceInput, SequenceTape,
+    OutputGradients, OutputLoss, PackedSequence, Preview, SequenceGradients, SequenceInput, SequenceTape,
 };
 
 fn floats<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
@@ -82,6 +82,7 @@ fn with_int8<R>(weight: &Int8Matrix<Flex>, f: impl FnOnce(int8::Matrix) -> R) ->
 
 impl Kernels for Flex {
     const SHRINKS_BATCHES: bool = true;
+    const HAS_PREVIEWS: bool = true;
 
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &FlexDevice) -> Tensor<Self, 2, Int> {
         let (values, shape) = int8::pack(&values, rows, cols);
@@ -149,6 +150,24 @@ impl Kernels for Flex {
         let (x, bias) = (floats(x), floats(bias));
         let (values, indices) =
             with_int8(weight, |weight| top_k::most_probable_product(view(&x), weight, view(&bias), k));
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
+    }
+
+    fn most_probable_previewed(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        preview: &Preview<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = x.dims()[0];
+        let short = floats(Self::int8_linear(x.clone(), &preview.query, None));
+        let (x, bias) = (floats(x), floats(bias));
+        let (values, indices) = with_int8(weight, |weight| {
+            with_int8(&preview.table, |table| {
+                top_k::most_probable_previewed([view(&x), view(&short)], [weight, table], view(&bias), k)
+            })
+        });
         (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 

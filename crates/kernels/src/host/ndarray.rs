@@ -9,7 +9,7 @@ use burn::{
 };
 
 use super::{attention, beam, cells, int8, packed_sequence, rows, top_k};
-use crate::{Beam, BeamRules, CellKind, Extended, Int8Matrix, Kernels, Memory, PackedSequence};
+use crate::{Beam, BeamRules, CellKind, Extended, Int8Matrix, Kernels, Memory, PackedSequence, Preview};
 
 /// Calls `f` with the values of a float tensor, copied only where they do not lie in order.
 fn with<R, const D: usize>(x: Tensor<NdArray, D>, f: impl FnOnce(&[f32]) -> R) -> R {
@@ -76,6 +76,7 @@ fn with_ints<R, const D: usize>(x: Tensor<NdArray, D, Int>, f: impl FnOnce(&[i32
 
 impl Kernels for NdArray {
     const SHRINKS_BATCHES: bool = true;
+    const HAS_PREVIEWS: bool = true;
 
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &NdArrayDevice) -> Tensor<Self, 2, Int> {
         let (values, shape) = int8::pack(&values, rows, cols);
@@ -141,6 +142,24 @@ impl Kernels for NdArray {
         let (values, indices) = with(x, |x| {
             with(bias, |bias| with_int8(weight, |weight| top_k::most_probable_product(x, weight, bias, k)))
         });
+        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
+    }
+
+    fn most_probable_previewed(
+        x: Tensor<Self, 2>,
+        weight: &Int8Matrix<Self>,
+        preview: &Preview<Self>,
+        bias: Tensor<Self, 1>,
+        k: usize,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
+        let rows = x.dims()[0];
+        let short = Self::int8_linear(x.clone(), &preview.query, None);
+        let find = |x: &[f32], short: &[f32], bias: &[f32]| {
+            with_int8(weight, |weight| {
+                with_int8(&preview.table, |table| top_k::most_probable_previewed([x, short], [weight, table], bias, k))
+            })
+        };
+        let (values, indices) = with(x, |x| with(short, |short| with(bias, |bias| find(x, short, bias))));
         (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 

@@ -6,6 +6,8 @@ use super::{int8, math::exp};
 const BLOCK: usize = 16;
 /// Columns of a row that are seen together.
 const COLUMNS: usize = 256;
+/// Rows that are looked at closely after a preview, at least.
+const CANDIDATES: usize = 32;
 /// Sums that run side by side, which the compiler cannot do of itself.
 const WIDE: usize = 8;
 
@@ -46,6 +48,23 @@ pub fn most_probable(logits: &[f32], bias: &[f32], k: usize) -> (Vec<f32>, Vec<i
 
 /// As [`most_probable`] where the logits are `x` `[rows, cols]` times the transposed `weight`, without writing them all out.
 pub fn most_probable_product(x: &[f32], weight: int8::Matrix, bias: &[f32], k: usize) -> (Vec<f32>, Vec<i32>) {
+    Ranking::finish(ranked(x, weight, bias, k))
+}
+
+/// As [`most_probable_product`] where `short` and `preview` tell which logits are worth computing.
+pub fn most_probable_previewed(
+    [x, short]: [&[f32]; 2],
+    [weight, preview]: [int8::Matrix; 2],
+    bias: &[f32],
+    k: usize,
+) -> (Vec<f32>, Vec<i32>) {
+    let quantized = int8::Quantized::new(x, weight.cols);
+    let rankings = ranked(short, preview, bias, CANDIDATES.max(4 * k)).into_iter().enumerate();
+    Ranking::finish(rankings.map(|(row, ranking)| ranking.refined(&quantized.row(row), weight, bias, k)).collect())
+}
+
+/// Rankings of the `k` largest logits of each row.
+fn ranked(x: &[f32], weight: int8::Matrix, bias: &[f32], k: usize) -> Vec<Ranking> {
     let quantized = int8::Quantized::new(x, weight.cols);
     let mut rankings = vec![Ranking::new(k); quantized.n_rows()];
     let mut logits = vec![0.0; quantized.n_rows() * COLUMNS];
@@ -56,7 +75,7 @@ pub fn most_probable_product(x: &[f32], weight: int8::Matrix, bias: &[f32], k: u
         products.multiply(&quantized, weight.part(columns.clone()), &bias[columns.clone()], logits);
         see_all(&mut rankings, start, logits, columns.len());
     }
-    Ranking::finish(rankings)
+    rankings
 }
 
 #[cfg_attr(
@@ -97,6 +116,28 @@ impl Ranking {
             self.highest = highest;
         }
         self.sum += sum_exp(values, self.highest);
+    }
+
+    /// The same with the logits of its best as they are rather than as the preview had them, and `k` of them.
+    fn refined(self, x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Self {
+        let products = int8::Products::best();
+        let mut candidates = self.best.clone();
+        candidates.sort_unstable_by_key(|&(_, column)| column);
+        let mut logits = [0.0; int8::GROUP];
+        let mut best: Vec<(f32, i32)> = Vec::with_capacity(candidates.len());
+        for group in candidates.chunk_by(|(_, a), (_, b)| *a as usize / int8::GROUP == *b as usize / int8::GROUP) {
+            let first = group[0].1 as usize / int8::GROUP * int8::GROUP;
+            let rows = first..(first + int8::GROUP).min(weight.n_rows());
+            products.multiply(x, weight.part(rows.clone()), &bias[rows.clone()], &mut logits[..rows.len()]);
+            best.extend(group.iter().map(|&(_, column)| (logits[column as usize - first], column)));
+        }
+        best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let highest = best.first().map_or(self.highest, |&(value, _)| value);
+        let sum = |best: &[(f32, i32)], highest: f32| best.iter().map(|&(x, _)| exp(x - highest)).sum::<f32>();
+        let others = (self.sum - sum(&self.best, self.highest)).max(0.0);
+        let sum = others * exp(self.highest - highest) + sum(&best, highest);
+        best.truncate(k);
+        Self { k, best, highest, sum }
     }
 
     fn finish(rankings: Vec<Self>) -> (Vec<f32>, Vec<i32>) {

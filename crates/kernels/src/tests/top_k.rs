@@ -1,7 +1,7 @@
 use burn::backend::{Flex, flex::FlexDevice};
 
 use super::{assert_close, floats, integers, noise, values};
-use crate::{Int8Matrix, Kernels, top_k};
+use crate::{Int8Matrix, Kernels, Preview, top_k};
 
 #[test]
 fn top_k_equals_the_plain_body() {
@@ -37,6 +37,27 @@ fn most_probable_product_equals_the_product_and_its_ranking() {
         let (plain, plain_columns) = Flex::most_probable(Flex::int8_linear(x, &weight, None), bias, k);
         assert_eq!(values(fused), values(plain), "{rows}x{vocab}x{cols}, {k}");
         assert_eq!(integers(columns), integers(plain_columns), "{rows}x{vocab}x{cols}, {k}");
+    }
+}
+
+/// A preview that sees all directions finds what a close look at every row finds; a blind one finds it too where every row is
+/// looked at closely.
+#[test]
+fn a_preview_finds_what_the_product_finds() {
+    for (rows, vocab, cols, k, is_blind) in [(1, 1000, 32, 1, false), (5, 3000, 32, 4, false), (3, 30, 32, 4, true)] {
+        let weights = noise(1, vocab * cols).into_iter().map(|x| (x * 127.0) as i8).collect();
+        let weight = Int8Matrix::new(weights, vec![0.05; vocab], vocab, cols, &FlexDevice);
+        let (x, bias) = (floats(noise(2, rows * cols), [rows, cols]), floats(noise(3, vocab), [vocab]));
+        let mut square = vec![0; cols * cols];
+        (0..cols).for_each(|at| square[at * (cols + 1)] = if is_blind { 0 } else { 127 });
+        let keys = floats(square.iter().map(|&x| f32::from(x) / 127.0).collect(), [cols, cols]);
+        let query = Int8Matrix::new(square, vec![1.0 / 127.0; cols], cols, cols, &FlexDevice);
+        let preview = Preview::new(query, keys, &weight);
+        let (found, columns) = Flex::most_probable_previewed(x.clone(), &weight, &preview, bias.clone(), k);
+        let (wanted, wanted_columns) = Flex::most_probable_product(x, &weight, bias, k);
+        assert_eq!(integers(columns), integers(wanted_columns), "{rows}x{vocab}, {k}");
+        let tolerance = if is_blind { 1e-5 } else { 0.02 };
+        assert_close(&format!("{rows}x{vocab}, {k}"), &values(found), &values(wanted), tolerance);
     }
 }
 

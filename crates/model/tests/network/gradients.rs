@@ -38,7 +38,8 @@ fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
     let targets = [vec![5], vec![4, 4, 6]];
     // The decoder reads two source tokens for one of these targets, and one token leads two of them.
     let alignments = [vec![(0, 0), (0, 2)], vec![(1, 0), (2, 0)]];
-    let pairs = Pairs { sources: &sources, targets: &targets, alignments: Some(&alignments), padded_length: 0 };
+    let alignments = Some(&alignments[..]);
+    let pairs = Pairs { sources: &sources, targets: &targets, alignments, ..Pairs::default() };
     let losses = model.loss(&pairs, 0.1, &Default::default());
     losses.cross_entropy.narrow(0, 0, 1) + losses.alignment.expect("alignments were given") * 0.5
 }
@@ -109,6 +110,17 @@ fn every_kind_of_attention_in_every_place() {
                 check(&tiny(cell, attention, place));
             }
         }
+    }
+}
+
+#[test]
+fn deep_transitions() {
+    for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+        let config = tiny(cell, AttentionKind::General, AttentionPlace::FirstLayer);
+        check(&ModelConfig { transition_depth: 3, ..config.clone() });
+        // Few units make a normalisation so sharp that no difference can follow it.
+        let wide = ModelConfig { d_encoder: 24, d_decoder: 24, ..config };
+        check(&ModelConfig { transition_depth: 2, is_layer_normalized: true, ..wide });
     }
 }
 

@@ -70,7 +70,7 @@ fn greedy_after(prefix: &[u32], max_length: usize, next: impl Fn(&[u32]) -> Vec<
 fn network(kind: usize) -> ModelConfig {
     if kind >= 120 {
         let attention = [AttentionKind::FixedContext, AttentionKind::None][kind % 2];
-        return ModelConfig { attention, cell: CellKind::Gru, ..small(9) };
+        return ModelConfig { attention, cell: CellKind::Gru, transition_depth: 1 + kind / 2 % 2, ..small(9) };
     }
     ModelConfig {
         cell: [CellKind::Lstm, CellKind::Gru, CellKind::Ssru, CellKind::Rnn][kind % 4],

@@ -7,6 +7,7 @@ mod optimizer;
 mod progress;
 mod run;
 mod schedule;
+mod teacher_forcing;
 mod tensorboard;
 mod trainer;
 mod translation_score;

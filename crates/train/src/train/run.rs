@@ -22,6 +22,7 @@ use super::{
     log::{StepLine, ValidationLine},
     optimizer::Step,
     progress::Progress,
+    teacher_forcing,
     trainer::{Batch, Objective, Sums, Trainer},
     translation_score::ValidationText,
 };
@@ -189,9 +190,6 @@ where
         settings.ema_decay,
         device,
     );
-    let objective =
-        Objective { smoothing: settings.label_smoothing as f32, alignment_weight: settings.alignment_weight as f32 };
-
     let is_stopped = stop_on_ctrl_c()?;
     let begun = Instant::now();
     let seconds_before = summary.seconds;
@@ -208,7 +206,14 @@ where
         let batches: Vec<Batch> = (0..settings.accumulate).map(|_| feed.next(&mut summary)).collect();
         summary.step += 1;
         // Dropout depends on the step alone, so a resumed run draws what an uninterrupted one would have drawn.
-        B::seed(device, settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step);
+        let seed = settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ summary.step;
+        B::seed(device, seed);
+        let objective = Objective {
+            smoothing: settings.label_smoothing as f32,
+            alignment_weight: settings.alignment_weight as f32,
+            teacher_forcing_ratio: teacher_forcing::ratio(settings, summary.step),
+            seed,
+        };
         let learning_rate = summary.schedule.learning_rate(settings, summary.step, summary.restarted_at);
         let step = Step::new(settings, learning_rate, summary.step - summary.restarted_at);
         let (sums, gradient_norm) = trainer

@@ -11,7 +11,10 @@ use burn::{
 use traduko_kernels::Kernels;
 use traduko_model::{NamedTensor, Pairs, Seq2Seq};
 
-use super::optimizer::{Optimizer, Step};
+use super::{
+    optimizer::{Optimizer, Step},
+    teacher_forcing,
+};
 
 /// Prefix of the average's names in a checkpoint.
 const AVERAGE: &str = "average.";
@@ -36,6 +39,7 @@ impl Batch {
             sources: &self.sources,
             targets: &self.targets,
             alignments: self.alignments.as_deref(),
+            inputs: None,
             padded_length: self.padded_length,
         }
     }
@@ -53,6 +57,10 @@ pub struct Objective {
     pub smoothing: f32,
     /// Weight of the alignment loss.
     pub alignment_weight: f32,
+    /// Share of target tokens that the decoder is given right; in the place of the others it reads its own words.
+    pub teacher_forcing_ratio: f64,
+    /// Seeds the choice of those.
+    pub seed: u64,
 }
 
 /// Losses of a step, summed over target tokens.
@@ -160,7 +168,13 @@ where
         total: &mut Gradients<B>,
         device: &B::Device,
     ) -> anyhow::Result<()> {
-        let losses = self.model().loss(&batch.pairs(), objective.smoothing, device);
+        let inputs = (objective.teacher_forcing_ratio < 1.0).then(|| {
+            // Batches of one step draw apart.
+            let seed = objective.seed.wrapping_add(sums.tokens as u64);
+            teacher_forcing::inputs(&self.model().valid(), batch, objective.teacher_forcing_ratio, seed, device)
+        });
+        let pairs = Pairs { inputs: inputs.as_deref(), ..batch.pairs() };
+        let losses = self.model().loss(&pairs, objective.smoothing, device);
         let read = |x: &Tensor<B, 1>| -> Vec<f32> {
             x.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32")
         };

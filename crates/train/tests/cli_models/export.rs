@@ -30,6 +30,20 @@ fn a_package_says_where_it_comes_from() {
 }
 
 #[test]
+fn a_package_can_have_a_preview() {
+    let workplace = Workplace::new();
+    let outcome = workplace.run(&export(&["--preview", "15"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("valid.ids: not there"), "{}", outcome.stderr);
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(workplace.path("new/config.json")).unwrap()).unwrap();
+    assert_eq!(config["d_preview"], 15);
+    let outcome = workplace.run_on(&["translate", "--model", "new"], b"nine\nthe second of May\n");
+    assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 2), "{}", outcome.stderr);
+    assert_fails(&workplace.run(&export(&["--preview", "16"])), &["--preview 16: the table itself is 16 wide"]);
+}
+
+#[test]
 fn exporting_again_replaces_the_package() {
     let workplace = Workplace::new();
     let before = fs::read(workplace.path("package/manifest.json")).unwrap();

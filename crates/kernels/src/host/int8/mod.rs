@@ -21,7 +21,7 @@ mod x86;
 pub use tile::{Products, use_portable_products};
 
 /// Rows of weights that are packed together.
-const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 /// Columns that lie side by side.
 const DEPTH: usize = 4;
 /// Columns are padded with zeros to a multiple of this.
@@ -75,6 +75,12 @@ impl Quantized {
 
     pub fn n_rows(&self) -> usize {
         self.grids.len()
+    }
+
+    /// One of the rows alone.
+    pub fn row(&self, row: usize) -> Self {
+        let values = self.values[row * self.stride..(row + 1) * self.stride].to_vec();
+        Self { values, stride: self.stride, grids: vec![self.grids[row]] }
     }
 }
 
