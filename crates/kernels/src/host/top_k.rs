@@ -1,4 +1,6 @@
-//! Top-k of each row by a short sorted list: most values fail one comparison.
+//! Top-k of each row by a short list: most values fail one comparison.
+
+use std::cmp::Ordering;
 
 use super::{int8, math::exp};
 
@@ -15,10 +17,10 @@ const WIDE: usize = 8;
 pub fn top_k(x: &[f32], cols: usize, k: usize) -> (Vec<f32>, Vec<i32>) {
     let rows = x.len().checked_div(cols).unwrap_or(0);
     let (mut values, mut indices) = (Vec::with_capacity(rows * k), Vec::with_capacity(rows * k));
-    let mut best: Vec<(f32, i32)> = Vec::with_capacity(k + 1);
     for row in x.chunks_exact(cols.max(1)) {
-        best.clear();
-        largest(row, 0, k, &mut best);
+        let mut best = Best::new(k);
+        best.see(0, row);
+        let best = best.sorted();
         values.extend(best.iter().map(|&(value, _)| value));
         indices.extend(best.iter().map(|&(_, column)| column));
     }
@@ -91,9 +93,7 @@ fn see_all(rankings: &mut [Ranking], first: usize, logits: &[f32], n_columns: us
 /// A row that is seen part by part, from left to right.
 #[derive(Clone)]
 struct Ranking {
-    k: usize,
-    /// The largest values so far with their columns, best first.
-    best: Vec<(f32, i32)>,
+    best: Best,
     /// The largest value so far.
     highest: f32,
     /// The sum of `e^(x - highest)` so far.
@@ -102,14 +102,14 @@ struct Ranking {
 
 impl Ranking {
     fn new(k: usize) -> Self {
-        Self { k, best: Vec::with_capacity(k + 1), highest: f32::NEG_INFINITY, sum: 0.0 }
+        Self { best: Best::new(k), highest: f32::NEG_INFINITY, sum: 0.0 }
     }
 
     #[inline(always)]
     fn see(&mut self, first: usize, values: &[f32]) {
         let highest = maximum(values);
-        if self.best.len() < self.k || self.best.last().is_some_and(|&(worst, _)| highest > worst) {
-            largest(values, first, self.k, &mut self.best);
+        if self.best.wants(highest) {
+            self.best.see(first, values);
         }
         if highest > self.highest {
             self.sum *= exp(self.highest - highest);
@@ -119,34 +119,35 @@ impl Ranking {
     }
 
     /// The same with the logits of its best as they are rather than as the preview had them, and `k` of them.
-    fn refined(self, x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Self {
+    fn refined(mut self, x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Self {
+        let group = |column: i32| column as usize / int8::GROUP;
         let products = int8::Products::best();
-        let mut candidates = self.best.clone();
+        self.best.cut();
+        let mut candidates = self.best.kept;
+        let sum = |values: &[(f32, i32)], highest: f32| values.iter().map(|&(x, _)| exp(x - highest)).sum::<f32>();
+        let others = (self.sum - sum(&candidates, self.highest)).max(0.0);
         candidates.sort_unstable_by_key(|&(_, column)| column);
         let mut logits = [0.0; int8::GROUP];
-        let mut best: Vec<(f32, i32)> = Vec::with_capacity(candidates.len());
-        for group in candidates.chunk_by(|(_, a), (_, b)| *a as usize / int8::GROUP == *b as usize / int8::GROUP) {
-            let first = group[0].1 as usize / int8::GROUP * int8::GROUP;
+        for candidates in candidates.chunk_by_mut(|(_, a), (_, b)| group(*a) == group(*b)) {
+            let first = group(candidates[0].1) * int8::GROUP;
             let rows = first..(first + int8::GROUP).min(weight.n_rows());
             products.multiply(x, weight.part(rows.clone()), &bias[rows.clone()], &mut logits[..rows.len()]);
-            best.extend(group.iter().map(|&(_, column)| (logits[column as usize - first], column)));
+            candidates.iter_mut().for_each(|(value, column)| *value = logits[*column as usize - first]);
         }
-        best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let highest = best.first().map_or(self.highest, |&(value, _)| value);
-        let sum = |best: &[(f32, i32)], highest: f32| best.iter().map(|&(x, _)| exp(x - highest)).sum::<f32>();
-        let others = (self.sum - sum(&self.best, self.highest)).max(0.0);
-        let sum = others * exp(self.highest - highest) + sum(&best, highest);
-        best.truncate(k);
-        Self { k, best, highest, sum }
+        let highest = candidates.iter().fold(f32::NEG_INFINITY, |highest, &(value, _)| highest.max(value));
+        let sum = others * exp(self.highest - highest) + sum(&candidates, highest);
+        Self { best: Best { k, kept: candidates, bound: f32::NEG_INFINITY }, highest, sum }
     }
 
     fn finish(rankings: Vec<Self>) -> (Vec<f32>, Vec<i32>) {
-        let n = rankings.iter().map(|ranking| ranking.best.len()).sum();
+        let n = rankings.iter().map(|ranking| ranking.best.k).sum();
         let (mut values, mut indices) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        for Self { best, highest, sum, .. } in rankings {
+        for Self { best, highest, sum } in rankings {
             let log_sum = sum.ln() + highest;
-            values.extend(best.iter().map(|&(value, _)| value - log_sum));
-            indices.extend(best.iter().map(|&(_, column)| column));
+            for (value, column) in best.sorted() {
+                values.push(value - log_sum);
+                indices.push(column);
+            }
         }
         (values, indices)
     }
@@ -182,25 +183,63 @@ fn sum_exp(row: &[f32], highest: f32) -> f32 {
     sums.into_iter().sum()
 }
 
-/// Keeps in `best` the `k` largest of itself and of `row`, whose first column is `first`.
-#[inline(always)]
-fn largest(row: &[f32], first: usize, k: usize, best: &mut Vec<(f32, i32)>) {
-    for (block, values) in row.chunks(BLOCK).enumerate() {
-        if best.len() == k
-            && let Some(&(worst, _)) = best.last()
-            && !exceeds(values, worst)
-        {
-            continue;
-        }
-        for (column, &value) in (first + block * BLOCK..).zip(values) {
-            if best.len() == k && best.last().is_some_and(|&(worst, _)| value <= worst) {
+/// The `k` largest values of a row that is seen part by part, with their columns; ties keep the lower column.
+#[derive(Clone)]
+struct Best {
+    k: usize,
+    /// In no order, and some more than `k`: a sorted list would be moved at every insertion.
+    kept: Vec<(f32, i32)>,
+    /// What a value must be above, once there are `k`.
+    bound: f32,
+}
+
+impl Best {
+    fn new(k: usize) -> Self {
+        Self { k, kept: Vec::with_capacity(2 * k + 1), bound: f32::NEG_INFINITY }
+    }
+
+    /// Whether a part whose largest value is `highest` has one to keep.
+    #[inline(always)]
+    fn wants(&self, highest: f32) -> bool {
+        self.kept.len() < self.k || highest > self.bound
+    }
+
+    #[inline(always)]
+    fn see(&mut self, first: usize, values: &[f32]) {
+        for (block, values) in values.chunks(BLOCK).enumerate() {
+            if self.kept.len() >= self.k && !exceeds(values, self.bound) {
                 continue;
             }
-            let place = best.partition_point(|&(kept, _)| kept >= value);
-            best.insert(place, (value, column as i32));
-            best.truncate(k);
+            for (column, &value) in (first + block * BLOCK..).zip(values) {
+                if self.wants(value) {
+                    self.kept.push((value, column as i32));
+                    if self.kept.len() > 2 * self.k {
+                        self.cut();
+                    }
+                }
+            }
         }
     }
+
+    /// Only the `k` largest stay.
+    fn cut(&mut self) {
+        if self.k > 0 && self.kept.len() > self.k {
+            self.kept.select_nth_unstable_by(self.k - 1, by_rank);
+            self.bound = self.kept[self.k - 1].0;
+        }
+        self.kept.truncate(self.k);
+    }
+
+    /// Best first.
+    fn sorted(mut self) -> Vec<(f32, i32)> {
+        self.cut();
+        self.kept.sort_unstable_by(by_rank);
+        self.kept
+    }
+}
+
+fn by_rank(a: &(f32, i32), b: &(f32, i32)) -> Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
 /// Whether a value is above `bound`.
