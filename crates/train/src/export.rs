@@ -33,12 +33,12 @@ pub struct ExportArgs {
     /// What the model was trained on: a TOML file of `[[licence]]` tables with `source` and `licence`
     #[arg(long, value_name = "FILE")]
     pub licences: Option<PathBuf>,
-    /// Columns of the output table's preview, 0 for none [default: 64 where the vocabulary is large]
+    /// Columns of the output table's preview, 64 for instance; 0 for none
     ///
     /// A search looks closely only at the subwords that are likely by the preview, which makes translation faster (Shim et
     /// al., 2017). It is made for what the network says of the validation text in the run's `data.dir`.
-    #[arg(long, value_name = "COLUMNS")]
-    pub preview: Option<usize>,
+    #[arg(long, default_value_t = 0, value_name = "COLUMNS")]
+    pub preview: usize,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     }
     let settings = TrainConfig::read(&args.checkpoint.join(RUN_CONFIG_FILE), &[])?;
     let text = settings.data.dir.join("valid.ids");
-    if !text.exists() {
+    if args.preview > 0 && !text.exists() {
         eprintln!("{}: not there; the preview is made for the weights alone and may miss more", text.display());
     }
     preview::add(&mut config, &mut weights, args.preview, text.exists().then_some(text.as_path()))?;

@@ -10,30 +10,22 @@ use traduko_model::{ModelConfig, NamedTensor, PREVIEW, Pairs, Seq2Seq, StoredWei
 use crate::dataset::Dataset;
 use crate::device::Cpu;
 
-/// Where nobody says how wide a preview is: of the 32 likeliest by it, none of 3,000 steps of the shipped model on web_dev
-/// missed the best of 16,000 subwords, and one in 230 one of the best four.
-const WIDTH: usize = 64;
-/// A smaller vocabulary is as quickly looked at closely.
-const LEAST_VOCABULARY: usize = 4000;
 /// Sentence pairs that show what a network puts out.
 const PAIRS: usize = 500;
 const PAIRS_AT_ONCE: usize = 20;
 
-/// Adds a preview of `width` columns to the weights of a package, or of as many as suit the network. The vectors that the
-/// network puts out are those for the sentence pairs in `text`; without it all directions count alike, which makes a rougher
-/// preview.
+/// Adds a preview of `width` columns to the weights of a package; 0 adds none. The vectors that the network puts out are those
+/// for the sentence pairs in `text`; without it all directions count alike, which makes a rougher preview.
 ///
 /// # Errors
 /// Where the preview would be as wide as the table, or the text cannot be read.
 pub fn add(
     config: &mut ModelConfig,
     weights: &mut Vec<NamedTensor>,
-    width: Option<usize>,
+    width: usize,
     text: Option<&Path>,
 ) -> anyhow::Result<()> {
     let d = config.d_embedding;
-    let is_worth_it = config.n_vocab >= LEAST_VOCABULARY && d >= 2 * WIDTH;
-    let width = width.unwrap_or(if is_worth_it { WIDTH } else { 0 });
     ensure!(width < d, "--preview {width}: the table itself is {d} wide; give less, or 0 for none");
     if width == 0 {
         return Ok(());

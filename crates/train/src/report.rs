@@ -15,9 +15,9 @@ use crate::native::{n_threads, open_translator, translate_on_all_cores};
 use crate::train::{CONFIG, Checkpoint, LAST, LogRecords, TrainSummary};
 
 mod attention;
-mod page;
-mod plot;
-mod scale;
+pub(crate) mod page;
+pub(crate) mod plot;
+pub(crate) mod scale;
 
 /// Most sentences whose attention is drawn; a page with more is slow to scroll.
 const MOST_SENTENCES: usize = 50;

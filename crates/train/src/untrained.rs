@@ -33,6 +33,9 @@ pub struct UntrainedArgs {
     /// The package to write; an older one there is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Columns of the output table's preview; 0 for none
+    #[arg(long, default_value_t = 0, value_name = "COLUMNS")]
+    pub preview: usize,
     /// Language tag of the text that goes in
     #[arg(long, default_value = "en", value_name = "TAG")]
     pub source_language: String,
@@ -55,7 +58,7 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
     let (tokenizer_json, n_vocab) = read().with_context(|| args.tokenizer.display().to_string())?;
     let mut config = ModelConfig { n_vocab, ..settings.model };
     let mut weights = endless(&config);
-    preview::add(&mut config, &mut weights, None, None)?;
+    preview::add(&mut config, &mut weights, args.preview, None)?;
     let package = write(
         &args.out,
         &PackageContents {

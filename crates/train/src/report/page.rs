@@ -20,6 +20,41 @@ const MOST_LINES: usize = 200;
 /// The page about `runs`, the first of which made `samples`.
 pub fn page(runs: &[Run], samples: &[Sample]) -> Markup {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let content = html! {
+        (facts(runs))
+        h2 { "Curves" }
+        (curves(runs))
+        @if !samples.is_empty() {
+            h2 { "Attention" }
+            p.quiet {
+                "What each subword of a translation (down) looked at in its source (across), in percent, with the best weights of "
+                (runs[0].name) ". What is missing to a hundred went to the end of the sentence."
+            }
+            div.samples { @for sample in samples { (attention::maps(&sample.source, &sample.translation)) } }
+        }
+        h2 { "Validations" }
+        @for (index, run) in runs.iter().enumerate() { (validations(run, index == 0)) }
+        @for run in runs { (training_lines(run)) }
+        @if runs.len() > 1 {
+            h2 { "What differs" }
+            (differences(runs))
+        }
+        h2 { "Configuration" }
+        @for (index, run) in runs.iter().enumerate() { (configuration(run, index == 0)) }
+    };
+    whole(&names, "training report", content)
+}
+
+/// The page of [`crate::compare`]: some plots whose axes end at `last`.
+pub fn plots(names: &[&str], kind: &str, plots: Vec<Plot>, last: f64) -> Markup {
+    let plots = plots.into_iter().enumerate();
+    let content = html! {
+        div.plots { @for (index, plot) in plots { (plot.render(&format!("plot-{index}"), last)) } }
+    };
+    whole(names, kind, content)
+}
+
+fn whole(names: &[&str], kind: &str, content: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -27,33 +62,12 @@ pub fn page(runs: &[Run], samples: &[Sample]) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (names.join(", ")) " · training report" }
+                title { (names.join(", ")) " · " (kind) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                header { h1 { (names.join(" · ")) } p.quiet { "training report" } }
-                main {
-                    (facts(runs))
-                    h2 { "Curves" }
-                    (curves(runs))
-                    @if !samples.is_empty() {
-                        h2 { "Attention" }
-                        p.quiet {
-                            "What each subword of a translation (down) looked at in its source (across), in percent, with the best weights of "
-                            (runs[0].name) ". What is missing to a hundred went to the end of the sentence."
-                        }
-                        div.samples { @for sample in samples { (attention::maps(&sample.source, &sample.translation)) } }
-                    }
-                    h2 { "Validations" }
-                    @for (index, run) in runs.iter().enumerate() { (validations(run, index == 0)) }
-                    @for run in runs { (training_lines(run)) }
-                    @if runs.len() > 1 {
-                        h2 { "What differs" }
-                        (differences(runs))
-                    }
-                    h2 { "Configuration" }
-                    @for (index, run) in runs.iter().enumerate() { (configuration(run, index == 0)) }
-                }
+                header { h1 { (names.join(" · ")) } p.quiet { (kind) } }
+                main { (content) }
             }
         }
     }
@@ -123,7 +137,7 @@ enum Values {
 fn curves(runs: &[Run]) -> Markup {
     use Values::{Training, Validation};
     let last_step = runs.iter().map(Run::last_step).max().unwrap_or(0) as f64;
-    let plot = |title, unit, scale, values: &[Values]| {
+    let plot = |title: &str, unit, scale, values: &[Values]| {
         let series = runs.iter().enumerate().flat_map(|(number, run)| {
             values.iter().enumerate().map(move |(index, values)| {
                 // One run: a colour for each kind of line. Several: one for each run.
@@ -138,7 +152,7 @@ fn curves(runs: &[Run]) -> Markup {
                 Series { name: format!("{run_name}{kind}"), colour, has_dots, points }
             })
         });
-        Plot { title, unit, scale, series: series.collect() }
+        Plot { title: title.to_owned(), unit, across: "step", scale, series: series.collect() }
     };
     let plots = [
         plot(

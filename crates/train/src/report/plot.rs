@@ -1,4 +1,4 @@
-//! Curves over steps as inline SVG.
+//! Curves over steps, or over whatever else is counted, as inline SVG.
 //!
 //! Own drawing, because the page should be light and dark, and readable on a phone: the SVG stretches to any width, its
 //! colours are the style sheet's, and its text keeps its size. `plotters` and `charming` write fixed colours and sizes,
@@ -31,13 +31,15 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Curves over the same steps.
+/// Curves over the same axis.
 #[derive(Clone, Debug)]
 pub struct Plot {
     /// What is shown.
-    pub title: &'static str,
+    pub title: String,
     /// In what it is measured.
     pub unit: &'static str,
+    /// What the horizontal axis counts, one of it.
+    pub across: &'static str,
     /// The vertical axis.
     pub scale: ScaleKind,
     /// The curves.
@@ -76,7 +78,7 @@ impl Plot {
                             line.tick x1=(at) x2=(at) y1="0" y2="100%" {}
                             text x=(at) y="100%" dy="1.5em" text-anchor="middle" { (short(tick)) }
                         }
-                        text x="100%" y="100%" dy="2.8em" text-anchor="end" { "step" }
+                        text x="100%" y="100%" dy="2.8em" text-anchor="end" { (self.across) }
                     }
                     svg viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" width="100%" height="100%" {
                         @for series in &self.series {
@@ -102,20 +104,21 @@ impl Plot {
 
     /// The figure in words, for who cannot see it.
     fn summary(&self) -> String {
+        let across = self.across;
         let mut text = format!("{}, {}", self.title, self.unit);
         for Series { name, points, .. } in &self.series {
             let ((from, first), (to, last)) = (points[0], points[points.len() - 1]);
-            let _ = write!(text, "; {name}: {} at step {from}, {} at step {to}", short(first), short(last));
+            let _ = write!(text, "; {name}: {} at {across} {from}, {} at {across} {to}", short(first), short(last));
         }
         text
     }
 
-    /// The last value of each curve in `from..to` steps, a line each.
+    /// The last value of each curve in `from..to`, a line each.
     fn told(&self, from: f64, to: f64) -> String {
         let last = |series: &Series| series.points.iter().rfind(|(step, _)| (from..to).contains(step)).copied();
         let lines = self.series.iter().filter_map(|series| {
             let (step, value) = last(series)?;
-            Some(format!("{} {} at step {step}", series.name, short(value)))
+            Some(format!("{} {} at {} {step}", series.name, short(value), self.across))
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -165,7 +168,13 @@ mod tests {
 
     fn plot(points: Vec<(f64, f64)>) -> Plot {
         let series = Series { name: "a<b".to_owned(), colour: 0, has_dots: true, points };
-        Plot { title: "Loss", unit: "nats", scale: ScaleKind::FromZero, series: vec![series] }
+        Plot {
+            title: "Loss".to_owned(),
+            unit: "nats",
+            across: "step",
+            scale: ScaleKind::FromZero,
+            series: vec![series],
+        }
     }
 
     /// Half the steps lie in the middle, the largest value at the top.

@@ -48,6 +48,34 @@ fn every_metric_of_two_systems() {
 }
 
 #[test]
+fn scores_by_length_are_printed_and_drawn() {
+    let workplace = workplace();
+    let compare = |bounds: &str, more: &[&str]| {
+        let by_length = format!("--by-length={bounds}");
+        workplace.run(&[&["compare", "--reference", "reference", "first", "second", &by_length], more].concat())
+    };
+    let outcome = compare("3,5,9", &["--metrics", "bleu,ter", "--plot", "plot.html"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let table = outcome.stdout.split_once("BLEU by length of the reference\n").expect("a table").1;
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0], "  1-3 words, 2 sentences");
+    assert_eq!(lines[3], "  4-5 words, 2 sentences");
+    assert_eq!(lines[6..8], ["", "TER by length of the reference"]);
+    // One of its two translations of three words is right, no word of the other.
+    let score = |line: &str| line.split_whitespace().next().and_then(|score| score.parse::<f64>().ok());
+    let alone = workplace.path("alone");
+    std::fs::write(&alone, "trois oiseaux chantent\nle soleil brille\n").expect("a writable folder");
+    workplace.write("short", &["trois oiseau chante", "le soleil brille"]);
+    let text = workplace.run(&["compare", "--reference", "alone", "short", "--metrics", "bleu"]).stdout;
+    let wanted = text.split(" = ").nth(1).and_then(score);
+    assert_eq!(score(lines[1]), wanted, "{table}");
+    let page = std::fs::read_to_string(workplace.path("plot.html")).expect("a page");
+    assert!(page.contains("<strong>TER</strong>") && page.contains("second"), "{page}");
+    assert_fails(&compare("5,3", &[]), &["--by-length: wanted ascending"]);
+    assert_eq!(compare("", &[]).code, Some(2), "no number");
+}
+
+#[test]
 fn files_must_fit() {
     let workplace = workplace();
     workplace.write("short", &["un"]);
