@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 const MOST_LINES: usize = 200;
 
 /// The page about `runs`, the first of which made `samples`.
-pub fn page(runs: &[Run], samples: &[Sample]) -> Markup {
+pub(super) fn page(runs: &[Run], samples: &[Sample]) -> Markup {
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let content = html! {
         (facts(runs))
