@@ -13,7 +13,7 @@ pub trait Kernels: Backend {
     /// Whether a search should take finished sentences out of its batch, because a batch of another size costs nothing.
     const SHRINKS_BATCHES: bool = false;
 
-    /// Whether [`Self::most_probable_previewed`] does less than [`Self::most_probable_product`].
+    /// Whether [`Self::most_probable_product`] does less with a preview than without.
     const HAS_PREVIEWS: bool = false;
 
     /// Lays out int8 weights, row-major `[rows, cols]` in -127..=127, the way [`Self::int8_linear`] wants them.
@@ -49,26 +49,17 @@ pub trait Kernels: Backend {
         Self::top_k(log_softmax(logits + bias.unsqueeze_dim::<2>(0), 1), k)
     }
 
-    /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`.
+    /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`. With a `preview` of `weight` only rows
+    /// that are among the most probable by it may be looked at closely; the others are in the sum of all probabilities as the
+    /// preview has them.
     fn most_probable_product(
         x: Tensor<Self, 2>,
         weight: &Int8Matrix<Self>,
+        _: Option<&Preview<Self>>,
         bias: Tensor<Self, 1>,
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         Self::most_probable(Self::int8_linear(x, weight, None), bias, k)
-    }
-
-    /// As [`Self::most_probable_product`], where only rows of `weight` that are among the most probable by their preview are
-    /// looked at closely; the others are in the sum of all probabilities as their preview has them.
-    fn most_probable_previewed(
-        x: Tensor<Self, 2>,
-        weight: &Int8Matrix<Self>,
-        _: &Preview<Self>,
-        bias: Tensor<Self, 1>,
-        k: usize,
-    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
-        Self::most_probable_product(x, weight, bias, k)
     }
 
     /// Extends every hypothesis of a beam search by its `best` log-probabilities of next `tokens`, both `[rows, width]`, and

@@ -111,10 +111,7 @@ impl<B: Kernels> Embedding<B> {
     /// The `k` most probable tokens for each of `x` `[n, d_embedding]` where `bias` stands for [`Self::bias`]: their
     /// log-probabilities and their ids, best first, both `[n, k]`.
     pub fn most_probable(&self, x: Tensor<B, 2>, bias: Tensor<B, 1>, k: usize) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
-        match (&self.preview, &self.output().packed) {
-            (Some(preview), Some(packed)) => B::most_probable_previewed(x, packed, preview, bias, k),
-            _ => self.output().most_probable(x, bias, k),
-        }
+        self.output().most_probable(x, self.preview.as_ref(), bias, k)
     }
 
     /// What is added to the logits, `[vocab]`.

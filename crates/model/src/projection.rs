@@ -4,7 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Int, Tensor, TensorData, backend::Backend},
 };
-use traduko_kernels::{Int8Matrix, Kernels};
+use traduko_kernels::{Int8Matrix, Kernels, Preview};
 
 use crate::weights::{Init, Matrix, WeightSource};
 
@@ -80,10 +80,17 @@ impl<B: Kernels> Projection<B> {
         }
     }
 
-    /// The `k` most probable rows for each of `x` `[batch, cols]`, best first: log-probabilities and numbers, `[batch, k]`.
-    pub fn most_probable(&self, x: Tensor<B, 2>, bias: Tensor<B, 1>, k: usize) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
+    /// The `k` most probable rows for each of `x` `[batch, cols]`, best first: log-probabilities and numbers, `[batch, k]`. A
+    /// `preview` is of these weights.
+    pub fn most_probable(
+        &self,
+        x: Tensor<B, 2>,
+        preview: Option<&Preview<B>>,
+        bias: Tensor<B, 1>,
+        k: usize,
+    ) -> (Tensor<B, 2>, Tensor<B, 2, Int>) {
         match &self.packed {
-            Some(packed) => B::most_probable_product(x, packed, bias, k),
+            Some(packed) => B::most_probable_product(x, packed, preview, bias, k),
             None => B::most_probable(self.product(x, None), bias, k),
         }
     }

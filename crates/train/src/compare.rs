@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde::Serialize;
 
-use crate::atomic::write_atomically;
 use crate::corpus::read_lines;
 use crate::metrics::{Bootstrap, Interval, Metric, MetricKind, statistics, sum};
-use crate::report::page;
-use crate::report::plot::{Plot, Series};
-use crate::report::scale::ScaleKind;
+
+mod by_length;
 
 /// Score translations in files, and tell differences from chance
 #[derive(Clone, Debug, clap::Args)]
@@ -133,87 +131,6 @@ struct System<'a> {
     scores: BTreeMap<&'a str, &'a Scored>,
 }
 
-/// Sentences by the number of words of their references.
-struct Lengths {
-    /// The most words of each part but the last.
-    bounds: Vec<usize>,
-    /// The sentences of each part.
-    parts: Vec<Vec<usize>>,
-    longest: usize,
-}
-
-impl Lengths {
-    fn new(bounds: &[usize], refs: &[String]) -> anyhow::Result<Self> {
-        ensure!(bounds.is_sorted_by(|a, b| a < b), "--by-length: wanted ascending numbers of words, found {bounds:?}");
-        let mut parts = vec![Vec::new(); bounds.len() + 1];
-        let mut longest = 0;
-        for (sentence, reference) in refs.iter().enumerate() {
-            let words = reference.split_whitespace().count();
-            parts[bounds.partition_point(|&bound| bound < words)].push(sentence);
-            longest = longest.max(words);
-        }
-        Ok(Self { bounds: bounds.to_vec(), parts, longest })
-    }
-
-    /// Its words and how many sentences it has.
-    fn name(&self, part: usize) -> String {
-        let from = if part == 0 { 1 } else { self.bounds[part - 1] + 1 };
-        let to = self.bounds.get(part).map_or(self.longest, |&bound| bound);
-        format!("{from}-{to} words, {} sentences", self.parts[part].len())
-    }
-
-    /// A score for each part; none where no sentence is so long.
-    fn scores(&self, metric: &dyn Metric, statistics: &[Vec<f64>]) -> Vec<Option<f64>> {
-        let score = |part: &Vec<usize>| metric.score(&sum(part.iter().map(|&sentence| &statistics[sentence])));
-        self.parts.iter().map(|part| (!part.is_empty()).then(|| score(part))).collect()
-    }
-
-    /// Where a part's score is drawn: at its longest sentences.
-    fn place(&self, part: usize) -> f64 {
-        self.bounds.get(part).map_or(self.longest, |&bound| bound) as f64
-    }
-}
-
-/// Prints, and draws, scores by length.
-fn by_length(
-    lengths: &Lengths,
-    args: &CompareArgs,
-    systems: &[(String, Vec<String>)],
-    refs: &[String],
-) -> anyhow::Result<()> {
-    let mut plots = Vec::new();
-    for kind in &args.metrics.metrics {
-        let metric = kind.metric(&args.metrics.language);
-        let of = |hyps: &[String]| lengths.scores(&*metric, &statistics(&*metric, hyps, refs));
-        let scores: Vec<Vec<Option<f64>>> = systems.iter().map(|(_, hyps)| of(hyps)).collect();
-        println!("\n{} by length of the reference", metric.name());
-        for part in (0..lengths.parts.len()).filter(|&part| !lengths.parts[part].is_empty()) {
-            println!("  {}", lengths.name(part));
-            for ((file, _), scores) in systems.iter().zip(&scores) {
-                println!("    {:6.2} {file}", scores[part].unwrap_or(f64::NAN));
-            }
-        }
-        let series = systems.iter().zip(&scores).enumerate().map(|(colour, ((file, _), scores))| {
-            let points = scores.iter().enumerate().filter_map(|(part, score)| Some((lengths.place(part), (*score)?)));
-            Series { name: file.clone(), colour, has_dots: true, points: points.collect() }
-        });
-        plots.push(Plot {
-            title: metric.name(),
-            unit: "0 to 100, of references up to so many words",
-            across: "words",
-            scale: ScaleKind::FromZero,
-            series: series.collect(),
-        });
-    }
-    if let Some(path) = &args.plot {
-        let names: Vec<&str> = systems.iter().map(|(file, _)| file.as_str()).collect();
-        let html = page::plots(&names, "scores by length", plots, lengths.longest as f64).into_string();
-        write_atomically(path, html.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
-        eprintln!("wrote {}", path.display());
-    }
-    Ok(())
-}
-
 /// Prints a line a metric for every file.
 ///
 /// # Errors
@@ -221,7 +138,7 @@ fn by_length(
 pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     let refs = read_lines(&args.reference)?;
     ensure!(!refs.is_empty(), "{}: no sentences inside", args.reference.display());
-    let lengths = (!args.by_length.is_empty()).then(|| Lengths::new(&args.by_length, &refs)).transpose()?;
+    let lengths = (!args.by_length.is_empty()).then(|| by_length::Lengths::new(&args.by_length, &refs)).transpose()?;
     let mut systems: Vec<(String, Vec<Scored>)> = Vec::new();
     let mut translations = Vec::new();
     for path in &args.translations {
@@ -247,7 +164,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
         scores.iter().for_each(|scored| println!("  {}", scored.line()));
     }
     if let Some(lengths) = &lengths {
-        by_length(lengths, &args, &translations, &refs)?;
+        by_length::report(lengths, &args, &translations, &refs)?;
     }
     Ok(ExitCode::SUCCESS)
 }

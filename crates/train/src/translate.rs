@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use traduko_translator::{Glossary, TranslateOptions, Translation};
 
+use crate::corpus;
 use crate::native::{n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
 
@@ -60,7 +61,7 @@ impl TranslateArgs {
 /// A model or a glossary that cannot be read, an option out of range, input that is not UTF-8.
 pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
     let mut options = args.options()?;
-    let prefixes = args.prefixes.as_deref().map(read_prefixes).transpose()?;
+    let prefixes = args.prefixes.as_deref().map(corpus::read_lines).transpose()?;
     let threads = n_threads(args.search.threads)?;
     let translator = open_translators(&args.model)?;
     let stdin = io::stdin().lock();
@@ -102,11 +103,6 @@ fn read_glossary(path: &Path) -> anyhow::Result<Glossary> {
     let entries: BTreeMap<String, String> = serde_json::from_slice(&json)
         .with_context(|| format!("{}: wanted an object of terms and translations, all strings", path.display()))?;
     Glossary::new(entries).with_context(|| path.display().to_string())
-}
-
-fn read_prefixes(path: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// Up to `most` lines without their ends; `before` lines have been read already.

@@ -143,31 +143,20 @@ impl Kernels for Flex {
     fn most_probable_product(
         x: Tensor<Self, 2>,
         weight: &Int8Matrix<Self>,
+        preview: Option<&Preview<Self>>,
         bias: Tensor<Self, 1>,
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let rows = x.dims()[0];
+        let short = preview.map(|preview| floats(Self::int8_linear(x.clone(), &preview.query, None)));
         let (x, bias) = (floats(x), floats(bias));
-        let (values, indices) =
-            with_int8(weight, |weight| top_k::most_probable_product(view(&x), weight, view(&bias), k));
-        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
-    }
-
-    fn most_probable_previewed(
-        x: Tensor<Self, 2>,
-        weight: &Int8Matrix<Self>,
-        preview: &Preview<Self>,
-        bias: Tensor<Self, 1>,
-        k: usize,
-    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
-        let rows = x.dims()[0];
-        let short = floats(Self::int8_linear(x.clone(), &preview.query, None));
-        let (x, bias) = (floats(x), floats(bias));
-        let (values, indices) = with_int8(weight, |weight| {
-            with_int8(&preview.table, |table| {
-                top_k::most_probable_previewed([view(&x), view(&short)], [weight, table], view(&bias), k)
-            })
-        });
+        let find = |preview: Option<(&[f32], int8::Matrix)>| {
+            with_int8(weight, |weight| top_k::most_probable_product(view(&x), weight, preview, view(&bias), k))
+        };
+        let (values, indices) = match preview.zip(short) {
+            Some((preview, short)) => with_int8(&preview.table, |table| find(Some((view(&short), table)))),
+            None => find(None),
+        };
         (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 

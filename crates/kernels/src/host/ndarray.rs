@@ -135,31 +135,24 @@ impl Kernels for NdArray {
     fn most_probable_product(
         x: Tensor<Self, 2>,
         weight: &Int8Matrix<Self>,
+        preview: Option<&Preview<Self>>,
         bias: Tensor<Self, 1>,
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
         let rows = x.dims()[0];
-        let (values, indices) = with(x, |x| {
-            with(bias, |bias| with_int8(weight, |weight| top_k::most_probable_product(x, weight, bias, k)))
-        });
-        (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
-    }
-
-    fn most_probable_previewed(
-        x: Tensor<Self, 2>,
-        weight: &Int8Matrix<Self>,
-        preview: &Preview<Self>,
-        bias: Tensor<Self, 1>,
-        k: usize,
-    ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
-        let rows = x.dims()[0];
-        let short = Self::int8_linear(x.clone(), &preview.query, None);
-        let find = |x: &[f32], short: &[f32], bias: &[f32]| {
-            with_int8(weight, |weight| {
-                with_int8(&preview.table, |table| top_k::most_probable_previewed([x, short], [weight, table], bias, k))
-            })
+        let short = preview.map(|preview| Self::int8_linear(x.clone(), &preview.query, None));
+        let find = |preview: Option<(&[f32], int8::Matrix)>| {
+            let found = |x: &[f32], bias: &[f32]| {
+                with_int8(weight, |weight| top_k::most_probable_product(x, weight, preview, bias, k))
+            };
+            with(x, |x| with(bias, |bias| found(x, bias)))
         };
-        let (values, indices) = with(x, |x| with(short, |short| with(bias, |bias| find(x, short, bias))));
+        let (values, indices) = match preview.zip(short) {
+            Some((preview, short)) => {
+                with(short, |short| with_int8(&preview.table, |table| find(Some((short, table)))))
+            }
+            None => find(None),
+        };
         (tensor(values, [rows, k]), int_tensor(indices, [rows, k]))
     }
 

@@ -48,33 +48,35 @@ pub fn most_probable(logits: &[f32], bias: &[f32], k: usize) -> (Vec<f32>, Vec<i
     Ranking::finish(rankings)
 }
 
-/// As [`most_probable`] where the logits are `x` `[rows, cols]` times the transposed `weight`, without writing them all out.
-pub fn most_probable_product(x: &[f32], weight: int8::Matrix, bias: &[f32], k: usize) -> (Vec<f32>, Vec<i32>) {
-    Ranking::finish(ranked(x, weight, bias, k))
-}
-
-/// As [`most_probable_product`] where `short` and `preview` tell which logits are worth computing.
-pub fn most_probable_previewed(
-    [x, short]: [&[f32]; 2],
-    [weight, preview]: [int8::Matrix; 2],
+/// As [`most_probable`] where the logits are `x` `[rows, cols]` times the transposed `weight`, without writing them all out. With
+/// a preview, a shorter `x` and `weight`, only the logits that it finds high are computed.
+pub fn most_probable_product(
+    x: &[f32],
+    weight: int8::Matrix,
+    preview: Option<(&[f32], int8::Matrix)>,
     bias: &[f32],
     k: usize,
 ) -> (Vec<f32>, Vec<i32>) {
     let quantized = int8::Quantized::new(x, weight.cols);
-    let rankings = ranked(short, preview, bias, CANDIDATES.max(4 * k)).into_iter().enumerate();
-    Ranking::finish(rankings.map(|(row, ranking)| ranking.refined(&quantized.row(row), weight, bias, k)).collect())
+    Ranking::finish(match preview {
+        None => ranked(&quantized, weight, bias, k),
+        Some((x, table)) => {
+            let rankings = ranked(&int8::Quantized::new(x, table.cols), table, bias, CANDIDATES.max(4 * k));
+            let rows = rankings.into_iter().enumerate();
+            rows.map(|(row, ranking)| ranking.refined(&quantized.row(row), weight, bias, k)).collect()
+        }
+    })
 }
 
 /// Rankings of the `k` largest logits of each row.
-fn ranked(x: &[f32], weight: int8::Matrix, bias: &[f32], k: usize) -> Vec<Ranking> {
-    let quantized = int8::Quantized::new(x, weight.cols);
-    let mut rankings = vec![Ranking::new(k); quantized.n_rows()];
-    let mut logits = vec![0.0; quantized.n_rows() * COLUMNS];
+fn ranked(x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Vec<Ranking> {
+    let mut rankings = vec![Ranking::new(k); x.n_rows()];
+    let mut logits = vec![0.0; x.n_rows() * COLUMNS];
     let products = int8::Products::best();
     for start in (0..weight.n_rows()).step_by(COLUMNS) {
         let columns = start..(start + COLUMNS).min(weight.n_rows());
-        let logits = &mut logits[..quantized.n_rows() * columns.len()];
-        products.multiply(&quantized, weight.part(columns.clone()), &bias[columns.clone()], logits);
+        let logits = &mut logits[..x.n_rows() * columns.len()];
+        products.multiply(x, weight.part(columns.clone()), &bias[columns.clone()], logits);
         see_all(&mut rankings, start, logits, columns.len());
     }
     rankings

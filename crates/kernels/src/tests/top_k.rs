@@ -33,7 +33,7 @@ fn most_probable_product_equals_the_product_and_its_ranking() {
         let weights = noise(1, vocab * cols).into_iter().map(|x| (x * 127.0) as i8).collect();
         let weight = Int8Matrix::new(weights, vec![0.02; vocab], vocab, cols, &FlexDevice);
         let (x, bias) = (floats(noise(2, rows * cols), [rows, cols]), floats(noise(3, vocab), [vocab]));
-        let (fused, columns) = Flex::most_probable_product(x.clone(), &weight, bias.clone(), k);
+        let (fused, columns) = Flex::most_probable_product(x.clone(), &weight, None, bias.clone(), k);
         let (plain, plain_columns) = Flex::most_probable(Flex::int8_linear(x, &weight, None), bias, k);
         assert_eq!(values(fused), values(plain), "{rows}x{vocab}x{cols}, {k}");
         assert_eq!(integers(columns), integers(plain_columns), "{rows}x{vocab}x{cols}, {k}");
@@ -53,8 +53,8 @@ fn a_preview_finds_what_the_product_finds() {
         let keys = floats(square.iter().map(|&x| f32::from(x) / 127.0).collect(), [cols, cols]);
         let query = Int8Matrix::new(square, vec![1.0 / 127.0; cols], cols, cols, &FlexDevice);
         let preview = Preview::new(query, keys, &weight);
-        let (found, columns) = Flex::most_probable_previewed(x.clone(), &weight, &preview, bias.clone(), k);
-        let (wanted, wanted_columns) = Flex::most_probable_product(x, &weight, bias, k);
+        let (found, columns) = Flex::most_probable_product(x.clone(), &weight, Some(&preview), bias.clone(), k);
+        let (wanted, wanted_columns) = Flex::most_probable_product(x, &weight, None, bias, k);
         assert_eq!(integers(columns), integers(wanted_columns), "{rows}x{vocab}, {k}");
         let tolerance = if is_blind { 1e-5 } else { 0.02 };
         assert_close(&format!("{rows}x{vocab}, {k}"), &values(found), &values(wanted), tolerance);

@@ -47,11 +47,7 @@ pub(super) fn page(runs: &[Run], samples: &[Sample]) -> Markup {
 
 /// The page of [`crate::compare`]: some plots whose axes end at `last`.
 pub fn plots(names: &[&str], kind: &str, plots: Vec<Plot>, last: f64) -> Markup {
-    let plots = plots.into_iter().enumerate();
-    let content = html! {
-        div.plots { @for (index, plot) in plots { (plot.render(&format!("plot-{index}"), last)) } }
-    };
-    whole(names, kind, content)
+    whole(names, kind, figures(plots, last))
 }
 
 fn whole(names: &[&str], kind: &str, content: Markup) -> Markup {
@@ -179,9 +175,14 @@ fn curves(runs: &[Run]) -> Markup {
         ),
         plot("Speed", "target tokens a second", ScaleKind::FromZero, &[Training(|line| Some(line.tokens_per_second))]),
     ];
+    figures(plots, last_step)
+}
+
+/// Plots whose axes end at `last`.
+fn figures(plots: impl IntoIterator<Item = Plot>, last: f64) -> Markup {
     html! {
         div.plots {
-            @for (index, plot) in plots.into_iter().enumerate() { (plot.render(&format!("plot-{index}"), last_step)) }
+            @for (index, plot) in plots.into_iter().enumerate() { (plot.render(&format!("plot-{index}"), last)) }
         }
     }
 }
