@@ -10,7 +10,7 @@ use burn::{
     tensor::{Int, Tensor, TensorData, backend::Backend},
 };
 
-use crate::Kernels;
+use crate::{Kernels, quantize_rows};
 
 /// Packed int8 weights: constants of a module, never trained.
 #[derive(Module, Debug)]
@@ -67,4 +67,21 @@ pub(crate) fn linear<B: Backend>(x: Tensor<B, 2>, weight: &Int8Matrix<B>, bias: 
 pub(crate) fn rows<B: Backend>(weight: &Int8Matrix<B>, ids: Tensor<B, 1, Int>) -> Tensor<B, 2> {
     let scales = weight.scales.clone().select(0, ids.clone()).unsqueeze_dim::<2>(1); // [ids, 1]
     weight.values.clone().select(0, ids).float() * scales
+}
+
+pub(crate) fn quantize<B: Kernels>(x: Tensor<B, 2>) -> Int8Matrix<B> {
+    let [rows, cols] = x.dims();
+    let scales = x.clone().abs().max_dim(1) / 127.0; // [rows, 1]
+    let values = (x / scales.clone().clamp_min(f32::MIN_POSITIVE)).round();
+    let row_sums = values.clone().sum_dim(1).reshape([rows]);
+    Int8Matrix { values: values.int(), scales: scales.reshape([rows]), row_sums, rows, cols }
+}
+
+/// The same for backends that lay weights out in ways of their own. Blocks on the device.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub(crate) fn quantize_on_host<B: Kernels>(x: Tensor<B, 2>) -> Int8Matrix<B> {
+    let ([rows, cols], device) = (x.dims(), x.device());
+    let values = x.into_data().convert::<f32>().into_vec::<f32>().expect("converted to f32");
+    let (values, scales) = quantize_rows(&values, cols);
+    Int8Matrix::new(values, scales, rows, cols, &device)
 }

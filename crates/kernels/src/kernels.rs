@@ -13,13 +13,16 @@ pub trait Kernels: Backend {
     /// Whether a search should take finished sentences out of its batch, because a batch of another size costs nothing.
     const SHRINKS_BATCHES: bool = false;
 
-    /// Whether [`Self::most_probable_product`] does less with a preview than without.
-    const HAS_PREVIEWS: bool = false;
-
     /// Lays out int8 weights, row-major `[rows, cols]` in -127..=127, the way [`Self::int8_linear`] wants them.
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, device: &Self::Device) -> Tensor<Self, 2, Int> {
         let values: Vec<i32> = values.into_iter().map(i32::from).collect();
         Tensor::from_data(TensorData::new(values, [rows, cols]), device)
+    }
+
+    /// Quantizes floats `[rows, cols]` to int8 weights as [`crate::quantize_rows`] does. May block on the device where that is
+    /// the host.
+    fn int8_quantize(x: Tensor<Self, 2>) -> Int8Matrix<Self> {
+        int8::quantize(x)
     }
 
     /// `x` times the transposed weights, plus `bias` `[rows]`: `[batch, cols]` to `[batch, rows]`. Activations are quantized
@@ -49,17 +52,16 @@ pub trait Kernels: Backend {
         Self::top_k(log_softmax(logits + bias.unsqueeze_dim::<2>(0), 1), k)
     }
 
-    /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`. With a `preview` of `weight` only rows
-    /// that are among the most probable by it may be looked at closely; the others are in the sum of all probabilities as the
-    /// preview has them.
+    /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`. With a `preview` of `weight` only logits
+    /// that are near the highest by it are those of `weight`; the others are the preview's.
     fn most_probable_product(
         x: Tensor<Self, 2>,
         weight: &Int8Matrix<Self>,
-        _: Option<&Preview<Self>>,
+        preview: Option<&Preview<Self>>,
         bias: Tensor<Self, 1>,
         k: usize,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2, Int>) {
-        Self::most_probable(Self::int8_linear(x, weight, None), bias, k)
+        top_k::most_probable_product(x, weight, preview, bias, k)
     }
 
     /// Extends every hypothesis of a beam search by its `best` log-probabilities of next `tokens`, both `[rows, width]`, and

@@ -5,10 +5,10 @@ use burn::{
     tensor::{Tensor, backend::Backend},
 };
 
-use crate::{Int8Matrix, Kernels, quantize_rows};
+use crate::{Int8Matrix, Kernels};
 
-/// Keys that are multiplied with the table at once.
-const KEYS_AT_ONCE: usize = 16;
+/// How far below the highest logit, by the preview, one is still looked at closely: less than a fiftieth as probable.
+pub(crate) const NEAR: f32 = 4.0;
 
 /// What stands for an int8 matrix `[rows, cols]` in a first look: `table * query * x` is nearly the matrix times `x`.
 #[derive(Module, Debug)]
@@ -20,20 +20,8 @@ pub struct Preview<B: Backend> {
 }
 
 impl<B: Kernels> Preview<B> {
-    /// The preview of `matrix` whose table is `matrix` times the transposed `keys`, `[width, cols]`. Blocks on the device: for
-    /// backends on the host.
+    /// The preview of `matrix` whose table is `matrix` times the transposed `keys`, `[width, cols]`.
     pub fn new(query: Int8Matrix<B>, keys: Tensor<B, 2>, matrix: &Int8Matrix<B>) -> Self {
-        let width = keys.dims()[0];
-        let mut values = vec![0.0; matrix.rows * width];
-        for (at, keys) in keys.clone().split(KEYS_AT_ONCE, 0).into_iter().enumerate() {
-            let products = B::int8_linear(keys, matrix, None).into_data().convert::<f32>();
-            let products = products.into_vec::<f32>().expect("converted to f32");
-            for (key, products) in products.chunks_exact(matrix.rows.max(1)).enumerate() {
-                let column = values[at * KEYS_AT_ONCE + key..].iter_mut().step_by(width);
-                column.zip(products).for_each(|(value, product)| *value = *product);
-            }
-        }
-        let (values, scales) = quantize_rows(&values, width);
-        Self { query, table: Int8Matrix::new(values, scales, matrix.rows, width, &keys.device()) }
+        Self { query, table: B::int8_quantize(B::int8_linear(keys, matrix, None).transpose()) }
     }
 }

@@ -55,7 +55,6 @@ impl<B: Kernels> Embedding<B> {
             let [query, key] = PREVIEW.map(|name| source.matrix(name, rows, cols, Init::Zeros));
             let parts = (query?, key?, &embedding.output().packed);
             if let (Matrix::Int8 { values, scales }, Matrix::Int8 { values: keys, scales: steps }, Some(packed)) = parts
-                && B::HAS_PREVIEWS
             {
                 let keys = TensorData::new(dequantize_rows(&keys, &steps), [rows, cols]);
                 let query = Int8Matrix::new(values, scales, rows, cols, device);

@@ -15,6 +15,9 @@ use crate::preview;
 
 /// What the logit of the end mark is lowered by.
 const NEVER: f32 = -1e4;
+/// What the output table is multiplied by: without it all subwords would be about as likely, and a preview would spare nothing.
+/// With it one of 64 columns finds 38 subwords of 16,000 near the likeliest, as many as in the English-French model.
+const SPREAD: f32 = 32.0;
 
 /// Package a network of random weights, to time an architecture before it is trained
 ///
@@ -82,8 +85,13 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
 fn endless(config: &ModelConfig) -> Vec<NamedTensor> {
     let Ok(model) = Seq2Seq::<Flex>::build(config, &mut RandomWeights::new(1), &Default::default());
     let mut weights = model.weights();
-    let output = if config.tie_embeddings == TieKind::None { "embedding.output.bias" } else { "embedding.target.bias" };
-    let bias = weights.iter_mut().find(|tensor| tensor.name == output);
-    bias.expect("every network has an output bias").values[EOS as usize] = NEVER;
+    let output = if config.tie_embeddings == TieKind::None { "embedding.output" } else { "embedding.target" };
+    for tensor in &mut weights {
+        match tensor.name.strip_prefix(output) {
+            Some(".bias") => tensor.values[EOS as usize] = NEVER,
+            Some(".weight") => tensor.values.iter_mut().for_each(|x| *x *= SPREAD),
+            _ => {}
+        }
+    }
     weights
 }

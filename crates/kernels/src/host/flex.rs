@@ -82,11 +82,14 @@ fn with_int8<R>(weight: &Int8Matrix<Flex>, f: impl FnOnce(int8::Matrix) -> R) ->
 
 impl Kernels for Flex {
     const SHRINKS_BATCHES: bool = true;
-    const HAS_PREVIEWS: bool = true;
 
     fn int8_pack(values: Vec<i8>, rows: usize, cols: usize, _: &FlexDevice) -> Tensor<Self, 2, Int> {
         let (values, shape) = int8::pack(&values, rows, cols);
         Tensor::from_primitive(FlexTensor::from_data(TensorData::new(values, shape)))
+    }
+
+    fn int8_quantize(x: Tensor<Self, 2>) -> Int8Matrix<Self> {
+        crate::int8::quantize_on_host(x)
     }
 
     fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {

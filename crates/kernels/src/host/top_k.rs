@@ -1,15 +1,12 @@
-//! Top-k of each row by a short list: most values fail one comparison.
-
-use std::cmp::Ordering;
+//! Top-k of each row by a short sorted list: most values fail one comparison.
 
 use super::{int8, math::exp};
+use crate::preview::NEAR;
 
 /// Values that are compared with the list at once.
 const BLOCK: usize = 16;
 /// Columns of a row that are seen together.
 const COLUMNS: usize = 256;
-/// Rows that are looked at closely after a preview, at least.
-const CANDIDATES: usize = 32;
 /// Sums that run side by side, which the compiler cannot do of itself.
 const WIDE: usize = 8;
 
@@ -17,10 +14,10 @@ const WIDE: usize = 8;
 pub fn top_k(x: &[f32], cols: usize, k: usize) -> (Vec<f32>, Vec<i32>) {
     let rows = x.len().checked_div(cols).unwrap_or(0);
     let (mut values, mut indices) = (Vec::with_capacity(rows * k), Vec::with_capacity(rows * k));
+    let mut best: Vec<(f32, i32)> = Vec::with_capacity(k + 1);
     for row in x.chunks_exact(cols.max(1)) {
-        let mut best = Best::new(k);
-        best.see(0, row);
-        let best = best.sorted();
+        best.clear();
+        largest(row, 0, k, &mut best);
         values.extend(best.iter().map(|&(value, _)| value));
         indices.extend(best.iter().map(|&(_, column)| column));
     }
@@ -49,7 +46,7 @@ pub fn most_probable(logits: &[f32], bias: &[f32], k: usize) -> (Vec<f32>, Vec<i
 }
 
 /// As [`most_probable`] where the logits are `x` `[rows, cols]` times the transposed `weight`, without writing them all out. With
-/// a preview, a shorter `x` and `weight`, only the logits that it finds high are computed.
+/// a preview, a shorter `x` and `weight`, only the logits near the highest are those of `weight`.
 pub fn most_probable_product(
     x: &[f32],
     weight: int8::Matrix,
@@ -58,28 +55,29 @@ pub fn most_probable_product(
     k: usize,
 ) -> (Vec<f32>, Vec<i32>) {
     let quantized = int8::Quantized::new(x, weight.cols);
-    Ranking::finish(match preview {
-        None => ranked(&quantized, weight, bias, k),
+    let mut rankings = vec![Ranking::new(k); quantized.n_rows()];
+    match preview {
+        None => rank(&mut rankings, &quantized, weight, bias),
         Some((x, table)) => {
-            let rankings = ranked(&int8::Quantized::new(x, table.cols), table, bias, CANDIDATES.max(4 * k));
-            let rows = rankings.into_iter().enumerate();
-            rows.map(|(row, ranking)| ranking.refined(&quantized.row(row), weight, bias, k)).collect()
+            rankings.iter_mut().for_each(|ranking| ranking.near = Some(Vec::new()));
+            rank(&mut rankings, &int8::Quantized::new(x, table.cols), table, bias);
+            for (row, ranking) in rankings.iter_mut().enumerate() {
+                ranking.look_closely(&quantized.row(row), weight, bias);
+            }
         }
-    })
+    }
+    Ranking::finish(rankings)
 }
 
-/// Rankings of the `k` largest logits of each row.
-fn ranked(x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Vec<Ranking> {
-    let mut rankings = vec![Ranking::new(k); x.n_rows()];
+fn rank(rankings: &mut [Ranking], x: &int8::Quantized, weight: int8::Matrix, bias: &[f32]) {
     let mut logits = vec![0.0; x.n_rows() * COLUMNS];
     let products = int8::Products::best();
     for start in (0..weight.n_rows()).step_by(COLUMNS) {
         let columns = start..(start + COLUMNS).min(weight.n_rows());
         let logits = &mut logits[..x.n_rows() * columns.len()];
         products.multiply(x, weight.part(columns.clone()), &bias[columns.clone()], logits);
-        see_all(&mut rankings, start, logits, columns.len());
+        see_all(rankings, start, logits, columns.len());
     }
-    rankings
 }
 
 #[cfg_attr(
@@ -95,61 +93,73 @@ fn see_all(rankings: &mut [Ranking], first: usize, logits: &[f32], n_columns: us
 /// A row that is seen part by part, from left to right.
 #[derive(Clone)]
 struct Ranking {
-    best: Best,
+    k: usize,
+    /// The largest values so far with their columns, best first.
+    best: Vec<(f32, i32)>,
     /// The largest value so far.
     highest: f32,
     /// The sum of `e^(x - highest)` so far.
     sum: f32,
+    /// In a preview the values near the highest so far, with their columns, and some that were; from left to right.
+    near: Option<Vec<(f32, i32)>>,
 }
 
 impl Ranking {
     fn new(k: usize) -> Self {
-        Self { best: Best::new(k), highest: f32::NEG_INFINITY, sum: 0.0 }
+        Self { k, best: Vec::with_capacity(k + 1), highest: f32::NEG_INFINITY, sum: 0.0, near: None }
     }
 
     #[inline(always)]
     fn see(&mut self, first: usize, values: &[f32]) {
         let highest = maximum(values);
-        if self.best.wants(highest) {
-            self.best.see(first, values);
+        if self.best.len() < self.k || self.best.last().is_some_and(|&(worst, _)| highest > worst) {
+            largest(values, first, self.k, &mut self.best);
         }
         if highest > self.highest {
             self.sum *= exp(self.highest - highest);
             self.highest = highest;
         }
         self.sum += sum_exp(values, self.highest);
+        if let Some(near) = &mut self.near {
+            let bound = self.highest - NEAR;
+            if highest >= bound {
+                let values = (first as i32..).zip(values).filter(|&(_, &value)| value >= bound);
+                near.extend(values.map(|(column, &value)| (value, column)));
+            }
+        }
     }
 
-    /// The same with the logits of its best as they are rather than as the preview had them, and `k` of them.
-    fn refined(mut self, x: &int8::Quantized, weight: int8::Matrix, bias: &[f32], k: usize) -> Self {
+    /// Puts the logits of `weight` in the place of those near the highest by the preview.
+    fn look_closely(&mut self, x: &int8::Quantized, weight: int8::Matrix, bias: &[f32]) {
+        let Some(mut near) = self.near.take() else { return };
+        let bound = self.highest - NEAR;
+        near.retain(|&(value, _)| value >= bound);
+        let sum = |near: &[(f32, i32)], highest: f32| near.iter().map(|&(x, _)| exp(x - highest)).sum::<f32>();
+        let far = (self.sum - sum(&near, self.highest)).max(0.0);
         let group = |column: i32| column as usize / int8::GROUP;
         let products = int8::Products::best();
-        self.best.cut();
-        let mut candidates = self.best.kept;
-        let sum = |values: &[(f32, i32)], highest: f32| values.iter().map(|&(x, _)| exp(x - highest)).sum::<f32>();
-        let others = (self.sum - sum(&candidates, self.highest)).max(0.0);
-        candidates.sort_unstable_by_key(|&(_, column)| column);
         let mut logits = [0.0; int8::GROUP];
-        for candidates in candidates.chunk_by_mut(|(_, a), (_, b)| group(*a) == group(*b)) {
-            let first = group(candidates[0].1) * int8::GROUP;
+        for near in near.chunk_by_mut(|(_, a), (_, b)| group(*a) == group(*b)) {
+            let first = group(near[0].1) * int8::GROUP;
             let rows = first..(first + int8::GROUP).min(weight.n_rows());
             products.multiply(x, weight.part(rows.clone()), &bias[rows.clone()], &mut logits[..rows.len()]);
-            candidates.iter_mut().for_each(|(value, column)| *value = logits[*column as usize - first]);
+            near.iter_mut().for_each(|(value, column)| *value = logits[*column as usize - first]);
         }
-        let highest = candidates.iter().fold(f32::NEG_INFINITY, |highest, &(value, _)| highest.max(value));
-        let sum = others * exp(self.highest - highest) + sum(&candidates, highest);
-        Self { best: Best { k, kept: candidates, bound: f32::NEG_INFINITY }, highest, sum }
+        // What is far stays in the list as the preview has it.
+        self.best.retain(|&(value, _)| value < bound);
+        near.iter().for_each(|&(value, column)| insert(&mut self.best, self.k, value, column));
+        let highest = near.iter().fold(f32::NEG_INFINITY, |highest, &(value, _)| highest.max(value));
+        self.sum = far * exp(self.highest - highest) + sum(&near, highest);
+        self.highest = highest;
     }
 
     fn finish(rankings: Vec<Self>) -> (Vec<f32>, Vec<i32>) {
-        let n = rankings.iter().map(|ranking| ranking.best.k).sum();
+        let n = rankings.iter().map(|ranking| ranking.best.len()).sum();
         let (mut values, mut indices) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        for Self { best, highest, sum } in rankings {
+        for Self { best, highest, sum, .. } in rankings {
             let log_sum = sum.ln() + highest;
-            for (value, column) in best.sorted() {
-                values.push(value - log_sum);
-                indices.push(column);
-            }
+            values.extend(best.iter().map(|&(value, _)| value - log_sum));
+            indices.extend(best.iter().map(|&(_, column)| column));
         }
         (values, indices)
     }
@@ -185,63 +195,31 @@ fn sum_exp(row: &[f32], highest: f32) -> f32 {
     sums.into_iter().sum()
 }
 
-/// The `k` largest values of a row that is seen part by part, with their columns; ties keep the lower column.
-#[derive(Clone)]
-struct Best {
-    k: usize,
-    /// In no order, and some more than `k`: a sorted list would be moved at every insertion.
-    kept: Vec<(f32, i32)>,
-    /// What a value must be above, once there are `k`.
-    bound: f32,
-}
-
-impl Best {
-    fn new(k: usize) -> Self {
-        Self { k, kept: Vec::with_capacity(2 * k + 1), bound: f32::NEG_INFINITY }
-    }
-
-    /// Whether a part whose largest value is `highest` has one to keep.
-    #[inline(always)]
-    fn wants(&self, highest: f32) -> bool {
-        self.kept.len() < self.k || highest > self.bound
-    }
-
-    #[inline(always)]
-    fn see(&mut self, first: usize, values: &[f32]) {
-        for (block, values) in values.chunks(BLOCK).enumerate() {
-            if self.kept.len() >= self.k && !exceeds(values, self.bound) {
+/// Keeps in `best` the `k` largest of itself and of `row`, whose first column is `first`.
+#[inline(always)]
+fn largest(row: &[f32], first: usize, k: usize, best: &mut Vec<(f32, i32)>) {
+    for (block, values) in row.chunks(BLOCK).enumerate() {
+        if best.len() == k
+            && let Some(&(worst, _)) = best.last()
+            && !exceeds(values, worst)
+        {
+            continue;
+        }
+        for (column, &value) in (first + block * BLOCK..).zip(values) {
+            if best.len() == k && best.last().is_some_and(|&(worst, _)| value <= worst) {
                 continue;
             }
-            for (column, &value) in (first + block * BLOCK..).zip(values) {
-                if self.wants(value) {
-                    self.kept.push((value, column as i32));
-                    if self.kept.len() > 2 * self.k {
-                        self.cut();
-                    }
-                }
-            }
+            insert(best, k, value, column as i32);
         }
-    }
-
-    /// Only the `k` largest stay.
-    fn cut(&mut self) {
-        if self.k > 0 && self.kept.len() > self.k {
-            self.kept.select_nth_unstable_by(self.k - 1, by_rank);
-            self.bound = self.kept[self.k - 1].0;
-        }
-        self.kept.truncate(self.k);
-    }
-
-    /// Best first.
-    fn sorted(mut self) -> Vec<(f32, i32)> {
-        self.cut();
-        self.kept.sort_unstable_by(by_rank);
-        self.kept
     }
 }
 
-fn by_rank(a: &(f32, i32), b: &(f32, i32)) -> Ordering {
-    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+/// Puts a value into its place among the `k` largest; after those that are as large.
+#[inline(always)]
+fn insert(best: &mut Vec<(f32, i32)>, k: usize, value: f32, column: i32) {
+    let place = best.partition_point(|&(kept, _)| kept >= value);
+    best.insert(place, (value, column));
+    best.truncate(k);
 }
 
 /// Whether a value is above `bound`.

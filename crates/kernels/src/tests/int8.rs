@@ -94,3 +94,17 @@ fn rows_equal_the_plain_body() {
     assert_eq!(found, values(int8::rows(&plain, ids)));
     assert_eq!(found[9..12], [0, 1, 2].map(|i| f32::from(weight[i]) * scales[0]));
 }
+
+#[test]
+fn quantizing_equals_the_plain_body() {
+    for (rows, cols) in [(1, 1), (7, 33), (40, 16)] {
+        let mut x = noise(7, rows * cols);
+        x[..cols].fill(if rows > 1 { 0.0 } else { -0.3 });
+        let x = floats(x, [rows, cols]);
+        let (fused, plain) = (Flex::int8_quantize(x.clone()), int8::quantize(x));
+        let ids = || ints((0..rows as i32).collect(), [rows]);
+        assert_eq!(values(Flex::int8_rows(&fused, ids())), values(int8::rows(&plain, ids())), "{rows}x{cols}");
+        assert_eq!(values(fused.row_sums), values(plain.row_sums), "{rows}x{cols}");
+        assert_eq!(values(fused.scales), values(plain.scales), "{rows}x{cols}");
+    }
+}
