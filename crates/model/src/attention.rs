@@ -31,6 +31,8 @@ pub struct Attention<B: Backend> {
     /// `[1, d_attention / heads]`, additive attention only.
     score: Option<Projection<B>>,
     normed_score: Option<NormedScore<B>>,
+    /// What is added to a key for each unit of attention that its position has had, `[d_attention]`.
+    coverage: Option<Param<Tensor<B, 1>>>,
     #[module(skip)]
     kind: AttentionKind,
     n_heads: usize,
@@ -121,7 +123,13 @@ impl<B: Kernels> Attention<B> {
         } else {
             None
         };
-        Ok(Self { key, query, value, score, normed_score, kind, n_heads })
+        let coverage = if config.has_coverage {
+            let vector = source.vector("decoder.attention.coverage", d_head, Init::glorot(d_head, 1))?;
+            Some(parameter(vector, [d_head], device))
+        } else {
+            None
+        };
+        Ok(Self { key, query, value, score, normed_score, coverage, kind, n_heads })
     }
 
     /// Projects keys and values once.
@@ -147,6 +155,11 @@ impl<B: Kernels> Attention<B> {
         Keys { keys, values, penalty, rows: None, n_heads: self.n_heads, is_general: self.is_general() }
     }
 
+    /// Whether attention goes by how much of it each position has had.
+    pub fn has_coverage(&self) -> bool {
+        self.coverage.is_some()
+    }
+
     fn is_general(&self) -> bool {
         matches!(self.kind, AttentionKind::General | AttentionKind::Dot | AttentionKind::ScaledDot)
     }
@@ -161,9 +174,32 @@ impl<B: Kernels> Attention<B> {
         x.reshape([batch, time, self.n_heads, d]).swap_dims(1, 2).reshape([batch * self.n_heads, time, d])
     }
 
+    /// `[rows, target, source]` from `queries` `[rows, target, d]` and `keys` `[rows, source, d]`; none for other kinds.
+    fn additive_scores(&self, queries: Tensor<B, 3>, keys: Tensor<B, 3>) -> Option<Tensor<B, 3>> {
+        let [[rows, target, d], [_, positions, _]] = [queries.dims(), keys.dims()];
+        match (&self.normed_score, &self.score) {
+            (Some(normed), _) => Some(B::additive_scores(queries, keys, normed.value())),
+            (None, Some(Projection { weight: Some(weight), .. })) => {
+                Some(B::additive_scores(queries, keys, weight.val().reshape([d])))
+            }
+            (None, Some(packed)) => {
+                let sum = queries.unsqueeze_dim::<4>(2) + keys.unsqueeze_dim::<4>(1);
+                let sum = sum.tanh().reshape([rows * target * positions, d]);
+                Some(packed.forward(sum).reshape([rows, target, positions]))
+            }
+            (None, None) => None,
+        }
+    }
+
     /// Contexts `[batch, target, d_encoded]`, where there are any, and the first head's weights `[batch, target, source]` for
-    /// `queries` `[batch, target, d_decoder]`. Padded positions get zero weight.
-    pub fn forward(&self, queries: Tensor<B, 3>, keys: &Keys<B>) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
+    /// `queries` `[batch, target, d_decoder]`. Padded positions get zero weight. `seen` is the sum of the weights of each query's
+    /// earlier steps, `[batch, target, source]`, with coverage only.
+    pub fn forward(
+        &self,
+        queries: Tensor<B, 3>,
+        keys: &Keys<B>,
+        seen: Option<Tensor<B, 3>>,
+    ) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
         let [batch, target, _] = queries.dims();
         let heads = self.n_heads;
         let Keys { keys, values, penalty, rows: live, .. } = keys.clone();
@@ -176,20 +212,17 @@ impl<B: Kernels> Attention<B> {
             None => queries,
         };
         let queries = self.split(queries);
-        let [_, positions, d] = keys.dims();
-        let rows = batch * heads;
+        let [rows, positions, d] = keys.dims();
         // Weights are [batch * heads, target, source].
-        let scores = match (&self.normed_score, &self.score) {
-            (Some(normed), _) => Some(B::additive_scores(queries.clone(), keys.clone(), normed.value())),
-            (None, Some(Projection { weight: Some(weight), .. })) => {
-                Some(B::additive_scores(queries.clone(), keys.clone(), weight.val().reshape([d])))
+        let scores = match (&self.coverage, seen) {
+            (Some(by), Some(seen)) => {
+                // Every query has keys of its own.
+                let added = seen.unsqueeze_dim::<4>(3) * by.val().reshape([1, 1, 1, d]);
+                let keys = (keys.clone().unsqueeze_dim::<4>(1) + added).reshape([rows * target, positions, d]);
+                let scores = self.additive_scores(queries.clone().reshape([rows * target, 1, d]), keys);
+                scores.map(|scores| scores.reshape([rows, target, positions]))
             }
-            (None, Some(packed)) => {
-                let sum = queries.clone().unsqueeze_dim::<4>(2) + keys.clone().unsqueeze_dim::<4>(1);
-                let sum = sum.tanh().reshape([rows * target * positions, d]);
-                Some(packed.forward(sum).reshape([rows, target, positions]))
-            }
-            (None, None) => None,
+            _ => self.additive_scores(queries.clone(), keys.clone()),
         };
         let (contexts, weights) = match scores {
             Some(scores) => {

@@ -131,6 +131,9 @@ pub struct ModelConfig {
     pub attention: AttentionKind,
     /// Where the attention vector goes.
     pub attention_place: AttentionPlace,
+    /// Whether additive attention knows how much of it each source position has had (See et al., 2017, equation 11); training then
+    /// walks step by step.
+    pub has_coverage: bool,
     /// Which embedding tables are one.
     pub tie_embeddings: TieKind,
     /// Width of the output table's preview ([`traduko_kernels::Preview`]), 0 for none; only packages have one.
@@ -158,6 +161,7 @@ impl Default for ModelConfig {
             bridge: BridgeKind::Dense,
             attention: AttentionKind::General,
             attention_place: AttentionPlace::OnTop,
+            has_coverage: false,
             tie_embeddings: TieKind::All,
             d_preview: 0,
             max_source_length: 128,
@@ -199,6 +203,11 @@ pub enum ModelError {
         /// The key in the configuration.
         key: &'static str,
     },
+    /// Coverage where attention cannot go by it.
+    #[error(
+        "model.has_coverage: needs model.attention=\"additive\" or \"normed-additive\" with one head; set it to false"
+    )]
+    Coverage,
     /// The decoder would know nothing of the source.
     #[error("model.bridge: with model.attention=\"none\" and \"zero\" here the decoder would not know the source")]
     Blind,
@@ -264,6 +273,10 @@ impl ModelConfig {
                 return Err(ModelError::NoAttention { key });
             }
         }
+        let is_additive = matches!(self.attention, AttentionKind::Additive | AttentionKind::NormedAdditive);
+        if self.has_coverage && !(is_additive && heads == 1) {
+            return Err(ModelError::Coverage);
+        }
         if self.attention == AttentionKind::None && self.bridge == BridgeKind::Zero {
             return Err(ModelError::Blind);
         }
@@ -296,6 +309,8 @@ mod tests {
         assert!(message.starts_with("model.n_attention_heads: there is no attention"), "{message}");
         let config = ModelConfig { attention: AttentionKind::None, bridge: BridgeKind::Zero, ..ModelConfig::default() };
         assert_eq!(config.validate(), Err(ModelError::Blind));
+        let config = ModelConfig { has_coverage: true, ..ModelConfig::default() };
+        assert_eq!(config.validate(), Err(ModelError::Coverage));
         assert_eq!(ModelConfig::default().validate(), Ok(()));
     }
 }

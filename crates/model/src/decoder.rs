@@ -23,12 +23,14 @@ pub struct DecoderState<B: Backend> {
     pub layers: Vec<Tensor<B, 2>>,
     /// The attention vector that is fed back, `[batch, d_embedding]`; unused where none is.
     pub fed: Tensor<B, 2>,
+    /// The attention that each source position has had, `[batch, source]`, with coverage only.
+    pub seen: Option<Tensor<B, 2>>,
 }
 
 impl<B: Backend> DecoderState<B> {
     /// Every tensor of the state changed by `f`.
     pub fn map(self, mut f: impl FnMut(Tensor<B, 2>) -> Tensor<B, 2>) -> Self {
-        Self { layers: self.layers.into_iter().map(&mut f).collect(), fed: f(self.fed) }
+        Self { layers: self.layers.into_iter().map(&mut f).collect(), fed: f(self.fed), seen: self.seen.map(f) }
     }
 }
 
@@ -144,17 +146,17 @@ impl<B: Kernels> Decoder<B> {
                 _ => Tensor::cat(vec![hidden.clone(), hidden.zeros_like()], 1),
             }
         });
-        DecoderState { layers: layers.collect(), fed: Tensor::zeros([batch, d_embedding], &device) }
+        let positions = encoded.outputs.dims()[1];
+        let seen = self.attention.has_coverage().then(|| Tensor::zeros([batch, positions], &device));
+        DecoderState { layers: layers.collect(), fed: Tensor::zeros([batch, d_embedding], &device), seen }
     }
 
-    /// Joins the top layer `[batch, target, d_decoder]` with its context to `[batch, target, d_embedding]`, beside the
-    /// attention weights `[batch, target, source]`. Attention looks from there unless something was `found` before.
-    fn join(&self, top: Tensor<B, 3>, found: Option<Found<B>>, keys: &Keys<B>) -> (Tensor<B, 3>, Tensor<B, 3>) {
-        let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys));
+    /// Joins the top layer `[batch, target, d_decoder]` with its context to `[batch, target, d_embedding]`.
+    fn join(&self, top: Tensor<B, 3>, context: Option<Tensor<B, 3>>) -> Tensor<B, 3> {
         let [batch, n, _] = top.dims();
         let joined = B::tanh(self.combine.forward(with_context(by_row(top), context.map(by_row))));
         let d = joined.dims()[1];
-        (joined.reshape([batch, n, d]), weights)
+        joined.reshape([batch, n, d])
     }
 
     /// One step from the embeddings `[rows, d_embedding]` of the previous tokens, as many rows for each sentence of `keys`:
@@ -181,10 +183,14 @@ impl<B: Kernels> Decoder<B> {
         let is_input_fed = self.place == AttentionPlace::InputFeeding;
         let mut x = if is_input_fed { B::join_columns(embedded, state.fed) } else { embedded };
         let mut states = Vec::with_capacity(self.layers.len());
+        let look = |x: Tensor<B, 2>| {
+            let seen = state.seen.clone().map(|seen| by_sentence(seen, keys));
+            self.attention.forward(by_sentence(x, keys), keys, seen)
+        };
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(state.layers).enumerate() {
             if index == self.first_informed {
-                found = Some(self.attention.forward(by_sentence(x.clone(), keys), keys));
+                found = Some(look(x.clone()));
             }
             let context = found.as_ref().and_then(|(context, _)| context.clone());
             let input = with_context(x.clone(), context.map(by_row));
@@ -194,14 +200,15 @@ impl<B: Kernels> Decoder<B> {
             x = if self.is_residual { residual(x, output) } else { output };
             states.push(next);
         }
-        let (output, weights) = self.join(by_sentence(x, keys), found, keys);
-        let output = by_row(output);
-        (output.clone(), by_row(weights), DecoderState { layers: states, fed: output })
+        let (context, weights) = found.unwrap_or_else(|| look(x.clone()));
+        let (output, weights) = (by_row(self.join(by_sentence(x, keys), context)), by_row(weights));
+        let seen = state.seen.map(|seen| seen + weights.clone());
+        (output.clone(), weights, DecoderState { layers: states, fed: output, seen })
     }
 
     /// All steps of a known target: `embedded` `[target, batch, d_embedding]` and `mask` `[target, batch]` to
-    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. Without input feeding this
-    /// is a handful of products; with it, it walks step by step.
+    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. Without input feeding and
+    /// coverage this is a handful of products; with them, it walks step by step.
     pub fn forward(
         &self,
         embedded: Tensor<B, 3>,
@@ -210,7 +217,7 @@ impl<B: Kernels> Decoder<B> {
         keys: &Keys<B>,
         dropouts: &Dropouts,
     ) -> (Tensor<B, 3>, Tensor<B, 3>) {
-        if self.place == AttentionPlace::InputFeeding {
+        if self.place == AttentionPlace::InputFeeding || self.attention.has_coverage() {
             let [time, batch, _] = embedded.dims();
             let device = embedded.device();
             let recurrent: Vec<_> =
@@ -230,7 +237,7 @@ impl<B: Kernels> Decoder<B> {
         let mut found: Option<Found<B>> = None;
         for (index, (layer, state)) in self.layers.iter().zip(start.layers).enumerate() {
             if index == self.first_informed {
-                found = Some(self.attention.forward(B::swap_leading(x.clone()), keys));
+                found = Some(self.attention.forward(B::swap_leading(x.clone()), keys, None));
             }
             let [time, batch, _] = x.dims();
             let context = found.as_ref().and_then(|(context, _)| context.clone());
@@ -241,6 +248,8 @@ impl<B: Kernels> Decoder<B> {
             let output = layer.sequence(input, state, mask, false, dropouts.recurrent);
             x = if self.is_residual { residual(x, output) } else { output };
         }
-        self.join(B::swap_leading(x), found, keys)
+        let top = B::swap_leading(x);
+        let (context, weights) = found.unwrap_or_else(|| self.attention.forward(top.clone(), keys, None));
+        (self.join(top, context), weights)
     }
 }

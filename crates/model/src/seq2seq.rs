@@ -175,9 +175,10 @@ impl<B: Kernels> Seq2Seq<B> {
     /// loss.
     pub fn loss(&self, pairs: &Pairs, smoothing: f32, device: &B::Device) -> Losses<B> {
         let Forced { output, targets, weights, attention } = self.forced(pairs, device);
+        let coverage = pairs.wants_coverage.then(|| coverage_loss(attention.clone(), weights.clone()));
         let cross_entropy = self.embedding.loss(output, targets, weights, smoothing);
         let alignment = pairs.alignments.map(|alignments| alignment_loss(attention, alignments));
-        Losses { cross_entropy, alignment }
+        Losses { cross_entropy, alignment, coverage }
     }
 }
 
@@ -193,6 +194,8 @@ pub struct Pairs<'a> {
     pub alignments: Option<&'a [Vec<(u16, u16)>]>,
     /// What the decoder reads in the place of the targets, as long as they are; they are still what it should say.
     pub inputs: Option<&'a [Vec<u32>]>,
+    /// Whether the coverage loss is asked for.
+    pub wants_coverage: bool,
     /// Tokens, marks included, that both sides are padded to at least, so that batches come in few shapes.
     pub padded_length: usize,
 }
@@ -217,6 +220,18 @@ pub struct Losses<B: Backend> {
     pub cross_entropy: Tensor<B, 1>,
     /// `[1]`: cross-entropy of the first head's attention against given alignments.
     pub alignment: Option<Tensor<B, 1>>,
+    /// `[1]`: what the first head looks at again.
+    pub coverage: Option<Tensor<B, 1>>,
+}
+
+/// The coverage loss (See et al., 2017, equation 12): the part of the attention weights `[batch, target, source]` that goes to
+/// where attention has been before. `weights` `[batch * target]` is 0 at padding.
+fn coverage_loss<B: Backend>(attention: Tensor<B, 3>, weights: Tensor<B, 1>) -> Tensor<B, 1> {
+    let [batch, time, _] = attention.dims();
+    let before = (0..time * time).map(|at| if at % time < at / time { 1.0 } else { 0.0 }).collect();
+    let before = Tensor::<B, 3>::from_data(TensorData::new(before, [1, time, time]), &attention.device());
+    let seen = before.expand([batch, time, time]).matmul(attention.clone());
+    (attention.min_pair(seen) * weights.reshape([batch, time, 1])).sum()
 }
 
 /// Guided alignment (Chen et al., 2016): the cross-entropy between the attention weights `[batch, target, source]` and
@@ -241,4 +256,25 @@ fn alignment_loss<B: Backend>(attention: Tensor<B, 3>, alignments: &[Vec<(u16, u
     }
     let wanted = Tensor::<B, 3>::from_data(TensorData::new(wanted, [batch, time, positions]), &attention.device());
     -(wanted * (attention + 1e-6).log()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use traduko_kernels::backend::Flex;
+
+    use super::*;
+
+    /// Two targets of three source tokens, the second of one step less: its third row is padding.
+    #[test]
+    fn coverage_loss_by_hand() {
+        let attention = vec![
+            0.5, 0.5, 0.0, 0.25, 0.25, 0.5, 1.0, 0.0, 0.0, //
+            1.0, 0.0, 0.0, 0.75, 0.25, 0.0, 0.0, 0.0, 1.0,
+        ];
+        let attention = Tensor::<Flex, 3>::from_data(TensorData::new(attention, [2, 3, 3]), &Default::default());
+        let weights = Tensor::from_floats([1.0, 1.0, 1.0, 1.0, 1.0, 0.0], &Default::default());
+        let loss: Vec<f32> = coverage_loss(attention, weights).into_data().into_vec().expect("floats");
+        // 0.25 + 0.25, then all of 0.75 that was there; in the second 0.75 of what was looked at.
+        assert_eq!(loss, [0.5 + 0.75 + 0.75]);
+    }
 }

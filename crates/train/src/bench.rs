@@ -99,6 +99,7 @@ impl WithBackend for Job<'_> {
         let objective = Objective {
             smoothing: settings.label_smoothing as f32,
             alignment_weight: 0.0,
+            coverage_weight: settings.coverage_weight as f32,
             teacher_forcing_ratio: settings.teacher_forcing_ratio,
             seed: settings.seed,
         };

@@ -195,6 +195,8 @@ pub struct OptimisationConfig {
     pub teacher_forcing_steps: u64,
     /// Weight of the alignment loss on the first attention head; above 0 it needs the file of `traduko align`.
     pub alignment_weight: f64,
+    /// Weight of the coverage loss: what the first attention head looks at again (See et al., 2017).
+    pub coverage_weight: f64,
     /// Steps over which the learning rate rises again where a run goes on from weights alone.
     pub restart_warmup_steps: u64,
     /// Steps between two lines of the log.
@@ -252,6 +254,7 @@ impl Default for OptimisationConfig {
             teacher_forcing_ratio: 1.0,
             teacher_forcing_steps: 10_000,
             alignment_weight: 0.0,
+            coverage_weight: 0.0,
             restart_warmup_steps: 100,
             log_every: 50,
             validate_every: 500,
@@ -338,6 +341,7 @@ impl TrainConfig {
             ("weight_decay", train.weight_decay, 0.0, 10.0),
             ("ema_decay", train.ema_decay, 0.0, 0.999_999),
             ("alignment_weight", train.alignment_weight, 0.0, 100.0),
+            ("coverage_weight", train.coverage_weight, 0.0, 100.0),
             ("teacher_forcing_ratio", train.teacher_forcing_ratio, 0.0, 1.0),
         ];
         for (key, found, low, high) in ranges {
@@ -363,8 +367,11 @@ impl TrainConfig {
         if self.model.d_preview > 0 {
             bail!("model.d_preview: only packages have a preview; give `traduko export` its width");
         }
-        if train.alignment_weight > 0.0 && !self.model.attention.looks() {
-            bail!("train.alignment_weight: the network has no attention that could learn alignments; set it to 0");
+        for (key, weight) in [("alignment_weight", train.alignment_weight), ("coverage_weight", train.coverage_weight)]
+        {
+            if weight > 0.0 && !self.model.attention.looks() {
+                bail!("train.{key}: the network has no attention that could learn by it; set it to 0");
+            }
         }
         if train.early_stopping_metric != ValidationMetric::Loss && train.validate_translation == 0 {
             bail!("train.early_stopping_metric: needs translations; give train.validate_translation, such as 200");

@@ -137,13 +137,14 @@ fn gru() {
     assert_close("summary", &values(encoded.summary), &outputs[12..]);
 }
 
-fn attend(attention: AttentionKind) -> (Vec<f32>, Vec<f32>) {
+fn attend(attention: AttentionKind, seen: Option<Vec<f32>>) -> (Vec<f32>, Vec<f32>) {
     let config = ModelConfig {
         d_encoder: 4,
         is_bidirectional: false,
         d_decoder: 3,
         d_attention: 5,
         attention,
+        has_coverage: seen.is_some(),
         ..ModelConfig::default()
     };
     let Ok(layer) = Attention::<Flex>::build(&config, &mut Waves, &Default::default());
@@ -152,7 +153,8 @@ fn attend(attention: AttentionKind) -> (Vec<f32>, Vec<f32>) {
         mask: tensor(vec![1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [2, 3]),
         summary: tensor(vec![0.0; 8], [2, 4]),
     });
-    let (contexts, weights) = layer.forward(tensor(wave(2 * 2 * 3, 1.4, 1.0), [2, 2, 3]), &keys);
+    let seen = seen.map(|seen| tensor(seen, [2, 2, 3]));
+    let (contexts, weights) = layer.forward(tensor(wave(2 * 2 * 3, 1.4, 1.0), [2, 2, 3]), &keys, seen);
     (values(weights), values(contexts.expect("attention finds something")))
 }
 
@@ -169,7 +171,7 @@ fn attend(attention: AttentionKind) -> (Vec<f32>, Vec<f32>) {
 /// ```
 #[test]
 fn additive_attention() {
-    let (weights, contexts) = attend(AttentionKind::Additive);
+    let (weights, contexts) = attend(AttentionKind::Additive, None);
     let wanted = [
         0.7091591, 0.0553586, 0.2354823, 0.5018234, 0.0889719, 0.4092047, 0.2569272, 0.7430729, 0.0, 0.4250332,
         0.5749668, 0.0,
@@ -185,13 +187,34 @@ fn additive_attention() {
 /// As for additive attention, with
 ///
 /// ```python
+/// seen, by = wave(2, 2, 3, phase=2.2, scale=1.0), wave(5, phase=3.0, scale=0.8)
+/// sums = asked[:, :, None] + keys[:, None] + seen[..., None] * by
+/// covered = (torch.tanh(sums) @ score.T).squeeze(3)
+/// weights = covered.masked_fill(mask == 0, -torch.inf).softmax(2)
+/// show(weights); show((weights @ values)[0])
+/// ```
+#[test]
+fn attention_that_knows_its_coverage() {
+    let (weights, contexts) = attend(AttentionKind::Additive, Some(wave(2 * 2 * 3, 2.2, 1.0)));
+    let wanted = [
+        0.7187537, 0.070154, 0.2110923, 0.2352586, 0.1013335, 0.6634078, 0.2583671, 0.7416329, 0.0, 0.3519252,
+        0.6480748, 0.0,
+    ];
+    assert_close("weights", &weights, &wanted);
+    let wanted = [0.0546205, 0.5712592, 0.8192257, 0.6818976, -0.2471819, 0.2733065, 0.6652546, 0.7443231];
+    assert_close("contexts", &contexts[..8], &wanted);
+}
+
+/// As for additive attention, with
+///
+/// ```python
 /// general = asked @ keys.transpose(1, 2)
 /// weights = general.masked_fill(mask == 0, -torch.inf).softmax(2)
 /// show(weights); show(weights @ values)
 /// ```
 #[test]
 fn general_attention() {
-    let (weights, contexts) = attend(AttentionKind::General);
+    let (weights, contexts) = attend(AttentionKind::General, None);
     let wanted = [
         0.7045549, 0.229953, 0.0654922, 0.0038538, 0.9546863, 0.04146, 0.0518932, 0.9481068, 0.0, 0.9951267, 0.0048732,
         0.0,

@@ -39,9 +39,10 @@ fn loss<K: traduko_kernels::Kernels>(model: &Seq2Seq<K>) -> Tensor<K, 1> {
     // The decoder reads two source tokens for one of these targets, and one token leads two of them.
     let alignments = [vec![(0, 0), (0, 2)], vec![(1, 0), (2, 0)]];
     let alignments = Some(&alignments[..]);
-    let pairs = Pairs { sources: &sources, targets: &targets, alignments, ..Pairs::default() };
+    let pairs = Pairs { sources: &sources, targets: &targets, alignments, wants_coverage: true, ..Pairs::default() };
     let losses = model.loss(&pairs, 0.1, &Default::default());
-    losses.cross_entropy.narrow(0, 0, 1) + losses.alignment.expect("alignments were given") * 0.5
+    let attention = losses.alignment.expect("alignments were given") + losses.coverage.expect("it was asked for");
+    losses.cross_entropy.narrow(0, 0, 1) + attention * 0.5
 }
 
 fn loss_of(config: &ModelConfig, weights: &BTreeMap<String, NamedTensor>) -> f64 {
@@ -109,6 +110,15 @@ fn every_kind_of_attention_in_every_place() {
             for place in [AttentionPlace::OnTop, AttentionPlace::FirstLayer, AttentionPlace::InputFeeding] {
                 check(&tiny(cell, attention, place));
             }
+        }
+    }
+}
+
+#[test]
+fn coverage() {
+    for attention in [AttentionKind::Additive, AttentionKind::NormedAdditive] {
+        for place in [AttentionPlace::OnTop, AttentionPlace::FirstLayer, AttentionPlace::InputFeeding] {
+            check(&ModelConfig { has_coverage: true, ..tiny(CellKind::Gru, attention, place) });
         }
     }
 }

@@ -17,6 +17,7 @@ fn networks() -> Vec<ModelConfig> {
         ModelConfig {
             cell: CellKind::Gru,
             attention: AttentionKind::Additive,
+            has_coverage: true,
             tie_embeddings: TieKind::Target,
             ..small(9)
         },

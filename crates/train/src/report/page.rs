@@ -166,6 +166,7 @@ fn curves(runs: &[Run]) -> Markup {
         plot("BLEU", "of translations, 0 to 100", ScaleKind::Linear, &[Validation(|line| line.valid_bleu)]),
         plot("chrF2", "of translations, 0 to 100", ScaleKind::Linear, &[Validation(|line| line.valid_chrf)]),
         plot("Alignment loss", "nats a target token", ScaleKind::FromZero, &[Training(|line| line.alignment_loss)]),
+        plot("Coverage loss", "a target token", ScaleKind::FromZero, &[Training(|line| line.coverage_loss)]),
         plot("Learning rate", "", ScaleKind::FromZero, &[Training(|line| Some(line.learning_rate))]),
         plot(
             "Gradient norm",

@@ -28,6 +28,9 @@ pub struct StepLine {
     /// Alignment loss, nats a target token, since the last line; with guided alignment only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alignment_loss: Option<f64>,
+    /// Coverage loss, a target token, since the last line; where it has a weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage_loss: Option<f64>,
     /// Learning rate.
     pub learning_rate: f64,
     /// Norm of the gradient of the last step.
@@ -196,6 +199,7 @@ mod tests {
             loss: 2.5,
             perplexity: 12.0,
             alignment_loss: Some(0.25),
+            coverage_loss: None,
             learning_rate: 1e-3,
             gradient_norm: 0.5,
             tokens_per_second: 900.0,

@@ -52,11 +52,12 @@ impl Progress {
     /// # Errors
     /// Where the log cannot be written.
     pub fn trained(&mut self, line: StepLine) -> anyhow::Result<()> {
-        let StepLine { step, loss, perplexity, alignment_loss, learning_rate, gradient_norm, tokens_per_second } = line;
+        let StepLine { step, loss, perplexity, learning_rate, gradient_norm, tokens_per_second, .. } = line;
         self.bar.set_message(format!("{tokens_per_second:.0} tok/s"));
-        let alignment = alignment_loss.map(|loss| format!("  align {loss:.3}")).unwrap_or_default();
+        let part = |name: &str, loss: Option<f64>| loss.map_or(String::new(), |loss| format!("  {name} {loss:.3}"));
+        let parts = part("align", line.alignment_loss) + &part("cover", line.coverage_loss);
         let text = format!(
-            "step {step}  loss {loss:.3}  ppl {perplexity:.1}{alignment}  lr {learning_rate:.1e}  norm {gradient_norm:.2}  {:.2}k tok/s",
+            "step {step}  loss {loss:.3}  ppl {perplexity:.1}{parts}  lr {learning_rate:.1e}  norm {gradient_norm:.2}  {:.2}k tok/s",
             tokens_per_second / 1000.0
         );
         self.say(&text, &line)

@@ -211,6 +211,7 @@ where
         let objective = Objective {
             smoothing: settings.label_smoothing as f32,
             alignment_weight: settings.alignment_weight as f32,
+            coverage_weight: settings.coverage_weight as f32,
             teacher_forcing_ratio: teacher_forcing::ratio(settings, summary.step),
             seed,
         };
@@ -232,6 +233,7 @@ where
                 loss: sums.smoothed / tokens,
                 perplexity: (sums.plain / tokens).exp(),
                 alignment_loss: (settings.alignment_weight > 0.0).then_some(sums.alignment / tokens),
+                coverage_loss: (settings.coverage_weight > 0.0).then_some(sums.coverage / tokens),
                 learning_rate,
                 gradient_norm,
                 tokens_per_second: tokens / seconds,

@@ -40,6 +40,7 @@ impl Batch {
             targets: &self.targets,
             alignments: self.alignments.as_deref(),
             inputs: None,
+            wants_coverage: false,
             padded_length: self.padded_length,
         }
     }
@@ -57,6 +58,8 @@ pub struct Objective {
     pub smoothing: f32,
     /// Weight of the alignment loss.
     pub alignment_weight: f32,
+    /// Weight of the coverage loss.
+    pub coverage_weight: f32,
     /// Share of target tokens that the decoder is given right; in the place of the others it reads its own words.
     pub teacher_forcing_ratio: f64,
     /// Seeds the choice of those.
@@ -72,6 +75,8 @@ pub struct Sums {
     pub plain: f64,
     /// Alignment loss.
     pub alignment: f64,
+    /// Coverage loss.
+    pub coverage: f64,
     /// Target tokens, end marks included.
     pub tokens: usize,
 }
@@ -81,6 +86,7 @@ impl std::ops::AddAssign for Sums {
         self.smoothed += other.smoothed;
         self.plain += other.plain;
         self.alignment += other.alignment;
+        self.coverage += other.coverage;
         self.tokens += other.tokens;
     }
 }
@@ -173,7 +179,8 @@ where
             let seed = objective.seed.wrapping_add(sums.tokens as u64);
             teacher_forcing::inputs(&self.model().valid(), batch, objective.teacher_forcing_ratio, seed, device)
         });
-        let pairs = Pairs { inputs: inputs.as_deref(), ..batch.pairs() };
+        let wants_coverage = objective.coverage_weight > 0.0;
+        let pairs = Pairs { inputs: inputs.as_deref(), wants_coverage, ..batch.pairs() };
         let losses = self.model().loss(&pairs, objective.smoothing, device);
         let read = |x: &Tensor<B, 1>| -> Vec<f32> {
             x.clone().inner().into_data().convert::<f32>().into_vec().expect("converted to f32")
@@ -189,6 +196,10 @@ where
         if let Some(alignment) = losses.alignment {
             sums.alignment += f64::from(read(&alignment)[0]);
             loss = loss + alignment * objective.alignment_weight;
+        }
+        if let Some(coverage) = losses.coverage {
+            sums.coverage += f64::from(read(&coverage)[0]);
+            loss = loss + coverage * objective.coverage_weight;
         }
         let mut gradients = loss.backward();
         self.model().visit(&mut Add::<B> { gradients: &mut gradients, total });
