@@ -14,4 +14,4 @@ pub use browser::{Browser, Graphics, View};
 pub use console::ConsoleEntry;
 pub use plain_host::PlainHost;
 pub use site::{Site, workspace};
-pub use site_folder::SiteFolder;
+pub use site_folder::{SiteFolder, gzipped};

@@ -65,6 +65,8 @@ impl TestStep {
                 steps.run("npm", npm::prepare_page_tests)?;
                 // One browser at a time: two would share the cores and only wait for each other.
                 steps.run("page tests", || {
+                    // One of them trains and exports.
+                    native("build", "--bin traduko")?;
                     native("test", "--features traduko-tests/browser --test page -- --test-threads 1")
                 })
             }

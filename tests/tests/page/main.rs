@@ -6,6 +6,7 @@ mod demo_site;
 mod engines;
 mod firefox;
 mod hosts;
+mod kinds;
 mod layout;
 mod offline;
 mod package;

@@ -1,15 +1,12 @@
 //! What the browser keeps: replaced by an update, damaged, taken away, refused for want of room.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 
 use anyhow::{Context, Result};
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use traduko_tests::{Browser, Graphics, Site, SiteFolder};
+use serde_json::json;
+use traduko_tests::{Browser, Graphics, Site, SiteFolder, gzipped};
 
 use crate::visitor::{CONTROL, START, press_translate, press_undo, run_in_page, wait_for_offer, wait_until_translated};
 
@@ -27,15 +24,7 @@ async fn kept(browser: &mut Browser, base: &str, of: &str) -> Result<Vec<String>
 /// Replaces the model of a site by one whose manifest differs in a line end, as `cargo xtask dist` would with a new model:
 /// a new folder for it, another for the scripts.
 fn publish_update(site: &SiteFolder) -> Result<()> {
-    let entry = fs::read_to_string(site.path("traduko/traduko.js"))?;
-    let version =
-        entry.split("./").nth(1).and_then(|rest| rest.split('/').next()).context("a version in traduko.js")?;
-    let catalog_file = site.path(&format!("traduko/{version}/catalog.js"));
-    let source = fs::read_to_string(&catalog_file)?;
-    let line = source.lines().find(|line| line.starts_with("export const CATALOG")).context("a catalog")?;
-    let json = line.trim_start_matches("export const CATALOG = ").trim_end_matches(';');
-    let mut catalog: Value = serde_json::from_str(json)?;
-
+    let (mut catalog, path) = site.catalog()?;
     let model = &mut catalog["models"][0];
     let folder = model["folder"].as_str().context("a folder")?.to_owned();
     let new_folder = "models/en-fr-new/";
@@ -45,20 +34,16 @@ fn publish_update(site: &SiteFolder) -> Result<()> {
     let mut bytes = Vec::new();
     GzDecoder::new(fs::File::open(&manifest)?).read_to_end(&mut bytes)?;
     bytes.push(b'\n');
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    let packed = encoder.finish()?;
-    fs::write(&manifest, &packed)?;
-    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let files = model["files"].as_array_mut().context("files")?;
     let file = files.iter_mut().find(|file| file["name"] == "manifest.json").context("a manifest")?;
-    (file["bytes"], file["gzip_bytes"], file["sha256"]) = (bytes.len().into(), packed.len().into(), hash.into());
+    *file = gzipped("manifest.json", &bytes, &manifest)?;
 
-    let text = serde_json::to_string(&catalog)?.replace(version, "new");
+    let version = catalog["version"].as_str().context("a version")?.to_owned();
+    let catalog = serde_json::from_str(&catalog.to_string().replace(&version, "new"))?;
+    site.write_catalog(&catalog, &path)?;
     fs::rename(site.path(&format!("traduko/{version}")), site.path("traduko/new"))?;
-    let source = source.replace(line, &format!("export const CATALOG = {text};"));
-    fs::write(site.path("traduko/new/catalog.js"), source)?;
-    fs::write(site.path("traduko/traduko.js"), entry.replace(version, "new"))?;
+    let entry = site.path("traduko/traduko.js");
+    fs::write(&entry, fs::read_to_string(&entry)?.replace(&version, "new"))?;
     Ok(())
 }
 
@@ -116,7 +101,7 @@ async fn what_is_damaged_or_gone_is_downloaded_again() -> Result<()> {
         const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await (await cache.match(key)).arrayBuffer()));
         const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
         return key.url.endsWith(hex);";
-    assert_eq!(run_in_page(&mut browser, &base, is_whole, START).await?, Value::Bool(true));
+    assert_eq!(run_in_page(&mut browser, &base, is_whole, START).await?, true);
 
     // The browser took everything, as it may when room is short; the page that is open keeps its engine.
     let evict = "for (const name of await caches.keys()) await caches.delete(name); return true;";
