@@ -34,6 +34,10 @@ fn card_into(
     )?;
     writeln!(card, "```sh\ntraduko translate --model . < source.txt > translated.txt\n```\n")?;
 
+    let notes = &manifest.notes;
+    if let Some(intended_use) = &notes.intended_use {
+        writeln!(card, "## Intended use\n\n{}\n", cell(intended_use))?;
+    }
     writeln!(card, "## Scores\n")?;
     if manifest.scores.is_empty() {
         writeln!(card, "None recorded.\n")?;
@@ -65,6 +69,9 @@ fn card_into(
     }
 
     writeln!(card, "## Recipe\n")?;
+    if let Some(hardware) = &notes.hardware {
+        writeln!(card, "{}\n", cell(hardware))?;
+    }
     if manifest.recipe.is_empty() {
         writeln!(card, "Not stated.\n")?;
     } else {
@@ -86,7 +93,11 @@ fn card_into(
         card,
         "\n## Limits\n\nA small model makes mistakes: it drops or repeats words, invents names, and gets rare words and long \
          sentences wrong. Do not use it where a wrong translation does harm. It carries the biases of its training text."
-    )
+    )?;
+    if !notes.weaknesses.is_empty() {
+        writeln!(card, "\nSeen in this one:\n")?;
+    }
+    notes.weaknesses.iter().try_for_each(|weakness| writeln!(card, "- {}", cell(weakness)))
 }
 
 /// Text that cannot break out of a table cell.

@@ -23,7 +23,7 @@ pub use card::model_card;
 pub use error::PackageError;
 #[cfg(not(target_family = "wasm"))]
 pub use folder::{record_scores, write};
-pub use manifest::{DataLicence, FORMAT_VERSION, FileEntry, Manifest, Score};
+pub use manifest::{DataLicence, FORMAT_VERSION, FileEntry, Manifest, Notes, Score};
 pub use read::Package;
 pub use source::PackedWeights;
 pub use tensors::TensorSummary;

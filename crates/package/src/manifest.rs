@@ -26,6 +26,9 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// What the model was trained on, and on what terms.
     pub licences: Vec<DataLicence>,
+    /// What else people should know before they use the model.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
     /// How the model was trained, for people: configuration, steps, tokens.
     pub recipe: BTreeMap<String, serde_json::Value>,
     /// What the model reaches on test sets, measured through the package.
@@ -59,6 +62,27 @@ pub struct DataLicence {
     pub source: String,
     /// Its licence, as an SPDX expression where there is one.
     pub licence: String,
+}
+
+/// What is known of a model by hand alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notes {
+    /// What it was trained on, and how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    /// What it is for, and what it is not for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended_use: Option<String>,
+    /// What it is seen to get wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weaknesses: Vec<String>,
+}
+
+impl Notes {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One measured score.

@@ -7,8 +7,8 @@ use traduko_model::{ModelConfig, NamedTensor};
 
 use crate::tensors::{MAX_FLOAT, SCALE, Stored, serialize};
 use crate::{
-    CARD_FILE, CONFIG_FILE, DataLicence, FORMAT_VERSION, FileEntry, MANIFEST_FILE, Manifest, PackageError, Score,
-    TOKENIZER_FILE, WEIGHTS_FILE, model_card,
+    CARD_FILE, CONFIG_FILE, DataLicence, FORMAT_VERSION, FileEntry, MANIFEST_FILE, Manifest, Notes, PackageError,
+    Score, TOKENIZER_FILE, WEIGHTS_FILE, model_card,
 };
 
 /// What goes into a package.
@@ -26,6 +26,8 @@ pub struct PackageContents<'a> {
     pub target_language: String,
     /// What the model was trained on.
     pub licences: Vec<DataLicence>,
+    /// What else the model card should say.
+    pub notes: Notes,
     /// How it was trained.
     pub recipe: BTreeMap<String, serde_json::Value>,
     /// What it scores; see [`record_scores`](crate::record_scores) for adding them later.
@@ -49,6 +51,7 @@ pub fn encode(contents: &PackageContents<'_>) -> Result<BTreeMap<String, Vec<u8>
             FileEntry::of(WEIGHTS_FILE, &weights),
         ],
         licences: contents.licences.clone(),
+        notes: contents.notes.clone(),
         recipe: contents.recipe.clone(),
         scores: contents.scores.clone(),
     };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use traduko_package::{DataLicence, PackageContents, write};
+use traduko_package::{DataLicence, Notes, PackageContents, write};
 use traduko_text::SubwordTokenizer;
 
 use crate::config::TrainConfig;
@@ -30,9 +30,10 @@ pub struct ExportArgs {
     /// Language tag of the text that comes out, such as fr
     #[arg(long, value_name = "TAG")]
     pub target_language: String,
-    /// What the model was trained on: a TOML file of `[[licence]]` tables with `source` and `licence`
+    /// What people should know of the model: a TOML file with `intended_use`, `hardware`, a list of `weaknesses`, and what it was
+    /// trained on in `[[licence]]` tables with `source` and `licence`
     #[arg(long, value_name = "FILE")]
-    pub licences: Option<PathBuf>,
+    pub card: Option<PathBuf>,
     /// Columns of the output table's preview, 64 for instance; 0 for none
     ///
     /// A search looks closely only at the subwords that are likely by the preview, which makes translation faster (Shim et
@@ -41,24 +42,33 @@ pub struct ExportArgs {
     pub preview: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LicenceFile {
+struct Card {
+    intended_use: Option<String>,
+    hardware: Option<String>,
+    #[serde(default)]
+    weaknesses: Vec<String>,
+    #[serde(default)]
     licence: Vec<DataLicence>,
+}
+
+impl Card {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
+    }
 }
 
 /// Writes the package and says how large it is.
 ///
 /// # Errors
-/// A run, tokenizer or list of licences that cannot be read, a folder that cannot be written.
+/// A run, tokenizer or card that cannot be read, a folder that cannot be written.
 pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
-    let licences = match &args.licences {
-        Some(path) => read_licences(path)?,
-        None => {
-            eprintln!("no --licences given: the model card will not say what the model was trained on");
-            Vec::new()
-        }
-    };
+    let card = args.card.as_deref().map(Card::read).transpose()?.unwrap_or_default();
+    if card.licence.is_empty() {
+        eprintln!("no licences in a --card: the model card will not say what the model was trained on");
+    }
     let ModelFolder::Run { mut config, mut weights, summary, tokenizer_json } = ModelFolder::open(&args.checkpoint)?
     else {
         bail!("{}: a package already; export takes the training run it came from", args.checkpoint.display());
@@ -81,7 +91,8 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
             tokenizer_json: &tokenizer_json,
             source_language: args.source_language,
             target_language: args.target_language,
-            licences,
+            licences: card.licence,
+            notes: Notes { hardware: card.hardware, intended_use: card.intended_use, weaknesses: card.weaknesses },
             recipe: recipe(&settings, &summary)?,
             scores: Vec::new(),
         },
@@ -90,12 +101,6 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let bytes: u64 = package.manifest.files.iter().map(|file| file.bytes).sum();
     eprintln!("{}: {} parameters, {bytes} bytes", args.out.display(), package.n_parameters());
     Ok(ExitCode::SUCCESS)
-}
-
-fn read_licences(path: &Path) -> anyhow::Result<Vec<DataLicence>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let file: LicenceFile = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    Ok(file.licence)
 }
 
 /// How the model was trained, flat: the settings that are not in config.json, and how far training came. Leaves out

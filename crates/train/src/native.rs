@@ -18,6 +18,7 @@ pub const RUN_CONFIG_FILE: &str = "config.toml";
 
 /// What a folder given as `--model` can hold.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a command opens one or two")]
 pub enum ModelFolder {
     /// A package, its weights int8.
     Package(Package),

@@ -71,6 +71,7 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
             source_language: args.source_language,
             target_language: args.target_language,
             licences: Vec::new(),
+            notes: Default::default(),
             recipe: BTreeMap::from([("untrained".to_owned(), true.into())]),
             scores: Vec::new(),
         },

@@ -44,7 +44,7 @@ fn prepared() -> tempfile::TempDir {
 fn every_config_does_what_it_is_for() {
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
     let folder = prepared();
-    let (mut n_networks, mut n_mixes, mut licences) = (0, 0, Vec::new());
+    let (mut n_networks, mut n_mixes, mut cards) = (0, 0, Vec::new());
     for entry in fs::read_dir(configs).expect("the folder of configurations") {
         let path = entry.expect("readable").path();
         if path.extension().is_none_or(|extension| extension != "toml") {
@@ -94,15 +94,12 @@ fn every_config_does_what_it_is_for() {
             run(folder.path(), &["prepare", "--mix", "mix.toml"]);
             n_mixes += 1;
         } else {
-            licences.push(file.to_owned());
+            cards.push(file.to_owned());
         }
     }
-    for file in &licences {
-        let export = ["export", "--checkpoint", "bench", "--out", "package", "--licences", file];
+    for file in &cards {
+        let export = ["export", "--checkpoint", "bench", "--out", "package", "--card", file];
         run(folder.path(), &[&export[..], &["--source-language", "en", "--target-language", "fr"]].concat());
     }
-    assert!(
-        n_networks > 4 && n_mixes > 1 && !licences.is_empty(),
-        "{n_networks} networks, {n_mixes} mixes, {licences:?}"
-    );
+    assert!(n_networks > 4 && n_mixes > 1 && !cards.is_empty(), "{n_networks} networks, {n_mixes} mixes, {cards:?}");
 }

@@ -63,6 +63,7 @@ fn package(config: &ModelConfig, weights: &[NamedTensor], tokenizer: &SubwordTok
         source_language: "en".to_owned(),
         target_language: "fr".to_owned(),
         licences: Vec::new(),
+        notes: Default::default(),
         recipe: Default::default(),
         scores: Vec::new(),
     };

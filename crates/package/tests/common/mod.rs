@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use traduko_kernels::backend::Flex;
 use traduko_model::{ModelConfig, NamedTensor, RandomWeights, Seq2Seq};
-use traduko_package::{CONFIG_FILE, DataLicence, MANIFEST_FILE, PackageContents, Score, TOKENIZER_FILE, WEIGHTS_FILE};
+use traduko_package::{
+    CONFIG_FILE, DataLicence, MANIFEST_FILE, Notes, PackageContents, Score, TOKENIZER_FILE, WEIGHTS_FILE,
+};
 
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -36,6 +38,7 @@ pub fn contents<'a>(config: &'a ModelConfig, weights: &'a [NamedTensor]) -> Pack
         source_language: "en".to_owned(),
         target_language: "fr".to_owned(),
         licences: vec![DataLicence { source: "numbers, spelled out".to_owned(), licence: "CC0-1.0".to_owned() }],
+        notes: Notes { weaknesses: vec!["numbers above twenty".to_owned()], ..Notes::default() },
         recipe: BTreeMap::from([("steps".to_owned(), 12.into())]),
         scores: vec![score("toy", 12.5)],
     }

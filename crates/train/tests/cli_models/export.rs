@@ -12,9 +12,10 @@ fn export<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_package_says_where_it_comes_from() {
     let workplace = Workplace::new();
-    let licences = "[[licence]]\nsource = \"toy numbers\"\nlicence = \"CC0-1.0\"\n";
-    fs::write(workplace.path("licences.toml"), licences).unwrap();
-    let outcome = workplace.run(&export(&["--licences", "licences.toml"]));
+    let card =
+        "weaknesses = [\"numbers above twenty\"]\n[[licence]]\nsource = \"toy numbers\"\nlicence = \"CC0-1.0\"\n";
+    fs::write(workplace.path("card.toml"), card).unwrap();
+    let outcome = workplace.run(&export(&["--card", "card.toml"]));
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{}", outcome.stderr);
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(workplace.path("new/manifest.json")).unwrap()).unwrap();
@@ -23,7 +24,7 @@ fn a_package_says_where_it_comes_from() {
     assert_eq!((&manifest["recipe"]["steps"], &manifest["recipe"]["target_tokens"]), (&40.into(), &1234.into()));
     assert_eq!(manifest["recipe"]["train.batch_tokens"], 2000);
     let card = fs::read_to_string(workplace.path("new/README.md")).unwrap();
-    assert!(card.contains("| toy numbers | CC0-1.0 |"), "{card}");
+    assert!(card.contains("| toy numbers | CC0-1.0 |") && card.contains("\n- numbers above twenty\n"), "{card}");
     for text in [manifest.to_string(), card] {
         assert!(!text.contains("secret"), "where the text lay is nobody's business: {text}");
     }
@@ -56,11 +57,11 @@ fn bad_input_is_named() {
     let workplace = Workplace::new();
     assert_fails(&workplace.export("nowhere", "new"), &["nowhere: no model here"]);
     assert_fails(&workplace.export("package", "new"), &["package: a package already"]);
-    let outcome = workplace.run(&export(&["--licences", "nowhere.toml"]));
+    let outcome = workplace.run(&export(&["--card", "nowhere.toml"]));
     assert_fails(&outcome, &["reading nowhere.toml"]);
-    fs::write(workplace.path("licences.toml"), "[[licence]]\nsource = \"x\"\nlicense = \"y\"\n").unwrap();
-    let outcome = workplace.run(&export(&["--licences", "licences.toml"]));
-    assert_fails(&outcome, &["licences.toml", "license"]);
+    fs::write(workplace.path("card.toml"), "[[licence]]\nsource = \"x\"\nlicense = \"y\"\n").unwrap();
+    let outcome = workplace.run(&export(&["--card", "card.toml"]));
+    assert_fails(&outcome, &["card.toml", "license"]);
     let outcome = workplace.run(&[
         "export",
         "--checkpoint",
