@@ -25,7 +25,7 @@ import { VisibleFirst } from "./visible-first.js";
 const SLICE_MS = 12;
 /** Texts sent at once: one at first, so that the first words change soon, then twice as many each time, up to this. */
 const TEXTS_PER_CALL = 8;
-/** Calls under way for each worker: the next one waits at its door. */
+/** Calls under way for each worker: the next one waits at its door. One more tells the pool that another worker has work. */
 const CALLS_PER_WORKER = 2;
 /** Texts looked up at once in what earlier pages left. */
 const TEXTS_PER_LOOK = 64;
@@ -163,7 +163,7 @@ export class PageTranslator {
         continue;
       }
       if (this.#queue.size === 0 && calls.size === 0) return;
-      if (calls.size < CALLS_PER_WORKER * this.#options.workers() && this.#queue.size > 0) {
+      if (calls.size <= CALLS_PER_WORKER * this.#options.workers() && this.#queue.size > 0) {
         const call = this.#translate(this.#queue.take(textsPerCall, () => true))
           .catch((error) => void (fault ??= error))
           .finally(() => calls.delete(call));

@@ -41,15 +41,21 @@ check("one worker at first", workers.length === 1);
 check("a short text needs no more", (await shared.translate("The cat is here.")) !== "" && workers.length === 1);
 check("several give the same words", (await shared.translateHTML(html)) === wanted);
 check(`three workers for three cores, not ${workers.length}`, workers.length === 3);
-check("a page is shared too", await (async () => {
+const translatePage = async (translator) => {
   const page = document.createElement("div");
   page.innerHTML = html;
   document.body.append(page);
-  await shared.translatePage(page);
-  const isSame = page.innerHTML.replaceAll(/ lang="[^"]*"| dir="[^"]*"/gu, "") === wanted;
+  await translator.translatePage(page);
+  const found = page.innerHTML.replaceAll(/ lang="[^"]*"| dir="[^"]*"/gu, "");
   page.remove();
-  return isSame;
-})());
+  return found;
+};
+check("a page is shared too", (await translatePage(shared)) === wanted);
+const before = workers.length;
+const forPage = await create();
+check("a page from the first has the same words", (await translatePage(forPage)) === wanted);
+check(`a page is worth three workers too, not ${workers.length - before}`, workers.length - before === 3);
+forPage.destroy();
 
 // The tab's memory runs out in one of them.
 const under = shared.translateHTML(html);
