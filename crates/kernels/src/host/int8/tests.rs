@@ -21,7 +21,7 @@ fn every_means_gives_the_same_bits() {
     for (case, (batch, rows, cols)) in
         [(0, 3, 8), (1, 1, 1), (1, 4, 16), (2, 5, 31), (3, 9, 64), (4, 8, 65), (5, 7, 127), (9, 13, 300), (33, 6, 512)]
             .into_iter()
-            .filter(|(batch, rows, cols)| !cfg!(miri) || batch * rows * cols < 2500)
+            .filter(|(batch, rows, cols)| !cfg!(miri) || batch * rows * cols < 400)
             .enumerate()
     {
         let seed = 10 * case as u32;
