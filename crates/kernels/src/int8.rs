@@ -10,7 +10,7 @@ use burn::{
     tensor::{Int, Tensor, TensorData, backend::Backend},
 };
 
-use crate::{Kernels, quantize_rows};
+use crate::Kernels;
 
 /// Packed int8 weights: constants of a module, never trained.
 #[derive(Module, Debug)]
@@ -82,6 +82,6 @@ pub(crate) fn quantize<B: Kernels>(x: Tensor<B, 2>) -> Int8Matrix<B> {
 pub(crate) fn quantize_on_host<B: Kernels>(x: Tensor<B, 2>) -> Int8Matrix<B> {
     let ([rows, cols], device) = (x.dims(), x.device());
     let values = x.into_data().convert::<f32>().into_vec::<f32>().expect("converted to f32");
-    let (values, scales) = quantize_rows(&values, cols);
+    let (values, scales) = crate::quantize_rows(&values, cols);
     Int8Matrix::new(values, scales, rows, cols, &device)
 }
