@@ -7,11 +7,13 @@ mod browser;
 mod console;
 mod driver;
 mod plain_host;
+mod program;
 mod site;
 mod site_folder;
 
 pub use browser::{Browser, Graphics, View};
 pub use console::ConsoleEntry;
 pub use plain_host::PlainHost;
+pub use program::run;
 pub use site::{Site, workspace};
 pub use site_folder::{SiteFolder, gzipped};

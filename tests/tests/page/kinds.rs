@@ -1,13 +1,11 @@
 //! Every kind of network, trained a little, exported and loaded by a page, says there what the native binary says.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use traduko_tests::{Browser, Graphics, Site, SiteFolder, workspace};
+use traduko_tests::{Browser, Graphics, Site, SiteFolder, run, workspace};
 
 use crate::visitor::{TRANSLATE, check_faults, run_in_page};
 
@@ -61,19 +59,7 @@ fn kinds() -> Result<Vec<Kind>> {
 
 /// Runs the native binary in a folder and gives what it prints.
 fn traduko(folder: &Path, arguments: &[&str], input: &str) -> Result<String> {
-    let program = workspace().canonicalize()?.join("target/release/traduko");
-    let mut child = Command::new(&program)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("starting {}; `cargo xtask test` builds it", program.display()))?;
-    child.stdin.take().context("piped")?.write_all(input.as_bytes())?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "traduko {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
+    run(folder, &workspace().canonicalize()?.join("target/release/traduko"), arguments, input)
 }
 
 fn prepare(folder: &Path) -> Result<()> {

@@ -2,29 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use traduko_tests::{SiteFolder, workspace};
-
-/// Runs a command in a folder and gives what it prints.
-fn run(folder: &Path, program: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .with_context(|| format!("starting {}; `cargo xtask setup` installs what it needs", program.display()))?;
-    let [said, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    ensure!(output.status.success(), "{} {arguments:?}:\n{said}{errors}", program.display());
-    Ok(said)
-}
+use anyhow::{Context, Result};
+use traduko_tests::{SiteFolder, run, workspace};
 
 #[test]
 fn it_packs_installs_and_has_types_without_a_network() -> Result<()> {
     let site = SiteFolder::new("project")?;
     let traduko = site.path("traduko");
     let npm = Path::new("npm");
-    let packed: serde_json::Value = serde_json::from_str(&run(&traduko, npm, &["pack", "--json", "--offline"])?)?;
+    let packed: serde_json::Value = serde_json::from_str(&run(&traduko, npm, &["pack", "--json", "--offline"], "")?)?;
     let packed = packed.get(0).or_else(|| packed.get("traduko")).context("npm pack names what it packed")?;
     let names: Vec<&str> =
         packed["files"].as_array().into_iter().flatten().filter_map(|file| file["path"].as_str()).collect();
@@ -37,12 +24,12 @@ fn it_packs_installs_and_has_types_without_a_network() -> Result<()> {
     let owner = tempfile::tempdir()?;
     let archive = traduko.join(packed["filename"].as_str().context("a file name")?);
     fs::write(owner.path().join("package.json"), r#"{ "private": true, "type": "module" }"#)?;
-    run(owner.path(), npm, &["install", "--offline", "--no-audit", "--no-fund", &archive.display().to_string()])?;
+    run(owner.path(), npm, &["install", "--offline", "--no-audit", "--no-fund", &archive.display().to_string()], "")?;
     fs::copy(workspace().join("tests/types/usage.ts"), owner.path().join("usage.ts"))?;
     let compiler = workspace().join("target/types/node_modules/.bin/tsc");
     // No `skipLibCheck`: the declarations are checked as well.
     let options = ["--noEmit", "--strict", "--target", "es2023", "--module", "esnext", "--moduleResolution", "bundler"];
     let lib = ["--lib", "es2023,dom,dom.iterable,dom.asynciterable", "usage.ts"];
-    run(owner.path(), &compiler, &[&options[..], &lib].concat())?;
+    run(owner.path(), &compiler, &[&options[..], &lib].concat(), "")?;
     Ok(())
 }
