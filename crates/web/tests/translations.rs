@@ -28,8 +28,9 @@ const MODEL: [(&str, &[u8]); 4] = [
 
 /// Headless browsers run WebGPU in software, about a hundred times slower than the CPU engine.
 const SENTENCES_COMPARED: usize = if cfg!(feature = "webgpu") { 3 } else { 500 };
-/// Two translations whose scores differ by less than this are a near tie.
-const NEAR_TIE: f32 = 1e-3;
+/// Largest difference of a score to that of the native binary. A GPU has an `exp` and a `tanh` of its own, whose last bits
+/// change how activations are rounded (docs/engine.md, "The same everywhere").
+const SCORE_TOLERANCE: f32 = if cfg!(feature = "webgpu") { 0.02 } else { 1e-3 };
 
 #[derive(Deserialize)]
 struct Translation {
@@ -126,12 +127,13 @@ async fn says_what_the_native_binary_says() {
     for (index, (source, found)) in sources.iter().zip(&found).enumerate() {
         let (text, score) = native(index);
         assert_eq!(found.sentences.len(), 1, "{source}: every line is one sentence");
-        let difference = (found.sentences[0].score - score).abs();
-        assert!(difference < NEAR_TIE, "{source}: score {}, natively {score}", found.sentences[0].score);
+        let (here, scored) = (&found.text, found.sentences[0].score);
+        let difference = (scored - score).abs();
+        assert!(difference < SCORE_TOLERANCE, "{source}: {here} with {scored}, natively {text} with {score}");
         worst_score = worst_score.max(difference);
         if found.text != text {
             n_different += 1;
-            console_log!("{source}\n  here     {}\n  natively {text}", found.text);
+            console_log!("{source}\n  here     {here}\n  natively {text}");
         }
     }
     console_log!("{} sentences, {n_different} differ, worst score difference {worst_score:.1e}", sources.len());

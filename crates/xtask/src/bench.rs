@@ -19,6 +19,8 @@ use crate::wasm;
 
 /// The architecture of the large model.
 const LARGE: &str = "configs/flagship-v1.toml";
+/// Columns of its preview, as many as the model that ships has.
+const PREVIEW: &str = "64";
 /// Target subwords for each source subword, end marks included, in the references of the sentences.
 const LENGTH: f64 = 1.18;
 /// What Bergamot's page is asked for.
@@ -182,7 +184,7 @@ fn untrained() -> Result<()> {
     let tokenizer = root().join("models/en-fr/tokenizer.json");
     let mut traduko = command(target_dir().join("release/traduko"));
     traduko.args(["untrained", LARGE, "--tokenizer"]).arg(tokenizer);
-    run(traduko.arg("--out").arg(untrained_folder()))
+    run(traduko.args(["--preview", PREVIEW, "--out"]).arg(untrained_folder()))
 }
 
 /// Lays out the bench page with some engines and one model.
