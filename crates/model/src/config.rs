@@ -90,7 +90,7 @@ pub enum TieKind {
     None,
     /// The output projection is the target table.
     Target,
-    /// One table for source, target and output; needs a joint vocabulary.
+    /// One table for source, target and output, which share their subwords.
     All,
 }
 
@@ -98,8 +98,10 @@ pub enum TieKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
-    /// Subwords in the joint vocabulary.
+    /// Subwords of the target, and of the source where both share them.
     pub n_vocab: usize,
+    /// Subwords of the source where it has its own; 0 where it has not.
+    pub n_source_vocab: usize,
     /// Width of the embeddings, and of the vector that meets the output table.
     pub d_embedding: usize,
     /// Units of each direction of each encoder layer.
@@ -146,6 +148,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             n_vocab: 8000,
+            n_source_vocab: 0,
             d_embedding: 256,
             d_encoder: 256,
             n_encoder_layers: 2,
@@ -208,6 +211,9 @@ pub enum ModelError {
         "model.has_coverage: needs model.attention=\"additive\" or \"normed-additive\" with one head; set it to false"
     )]
     Coverage,
+    /// One table for two vocabularies.
+    #[error("model.tie_embeddings: source and target have subwords of their own; choose \"target\" or \"none\"")]
+    OwnTables,
     /// The decoder would know nothing of the source.
     #[error("model.bridge: with model.attention=\"none\" and \"zero\" here the decoder would not know the source")]
     Blind,
@@ -229,6 +235,11 @@ impl ModelConfig {
         self.d_encoder * if self.is_bidirectional { 2 } else { 1 }
     }
 
+    /// Rows of the table that source ids are looked up in.
+    pub fn n_source_rows(&self) -> usize {
+        if self.n_source_vocab > 0 { self.n_source_vocab } else { self.n_vocab }
+    }
+
     /// Width of what attention finds.
     pub fn d_context(&self) -> usize {
         if self.attention == AttentionKind::None { 0 } else { self.d_encoded() }
@@ -241,6 +252,7 @@ impl ModelConfig {
     pub fn validate(&self) -> Result<(), ModelError> {
         let sizes = [
             ("n_vocab", self.n_vocab, 5, 1 << 18),
+            ("n_source_vocab", self.n_source_vocab, 0, 1 << 18),
             ("d_embedding", self.d_embedding, 1, 1 << 13),
             ("d_encoder", self.d_encoder, 1, 1 << 13),
             ("n_encoder_layers", self.n_encoder_layers, 1, 32),
@@ -277,6 +289,9 @@ impl ModelConfig {
         if self.has_coverage && !(is_additive && heads == 1) {
             return Err(ModelError::Coverage);
         }
+        if self.n_source_vocab > 0 && self.tie_embeddings == TieKind::All {
+            return Err(ModelError::OwnTables);
+        }
         if self.attention == AttentionKind::None && self.bridge == BridgeKind::Zero {
             return Err(ModelError::Blind);
         }
@@ -309,6 +324,8 @@ mod tests {
         assert!(message.starts_with("model.n_attention_heads: there is no attention"), "{message}");
         let config = ModelConfig { attention: AttentionKind::None, bridge: BridgeKind::Zero, ..ModelConfig::default() };
         assert_eq!(config.validate(), Err(ModelError::Blind));
+        let config = ModelConfig { n_source_vocab: 500, ..ModelConfig::default() };
+        assert_eq!(config.validate(), Err(ModelError::OwnTables));
         let config = ModelConfig { has_coverage: true, ..ModelConfig::default() };
         assert_eq!(config.validate(), Err(ModelError::Coverage));
         assert_eq!(ModelConfig::default().validate(), Ok(()));

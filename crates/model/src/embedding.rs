@@ -19,7 +19,7 @@ pub const PREVIEW: [&str; 2] = ["embedding.preview.query.weight", "embedding.pre
 /// Source, target and output tables; a table that is tied to another is not there.
 #[derive(Module, Debug)]
 pub struct Embedding<B: Backend> {
-    /// `[vocab, d_embedding]`, always there; its bias is the output's where output is tied.
+    /// `[n_vocab, d_embedding]`, always there; its bias is the output's where output is tied.
     target: Projection<B>,
     source: Option<Projection<B>>,
     output: Option<Projection<B>>,
@@ -33,19 +33,20 @@ impl<B: Kernels> Embedding<B> {
     /// # Errors
     /// What the source says.
     pub fn build<S: WeightSource>(config: &ModelConfig, source: &mut S, device: &B::Device) -> Result<Self, S::Error> {
-        let shape = [config.n_vocab, config.d_embedding];
+        let (shape, of_source) = ([config.n_vocab, config.d_embedding], [config.n_source_rows(), config.d_embedding]);
         // Wide enough for lookups, narrow enough for logits when the table is tied.
         let init = Init::Uniform { bound: (3.0 / config.d_embedding as f32).sqrt() };
-        let table = |source: &mut S, name: &str, bias| Projection::build_with(name, shape, init, bias, source, device);
+        let table =
+            |source: &mut S, name: &str, shape, bias| Projection::build_with(name, shape, init, bias, source, device);
         let is_output_tied = config.tie_embeddings != TieKind::None;
         let mut embedding = Self {
-            target: table(source, "embedding.target", is_output_tied.then_some(Init::Zeros))?,
+            target: table(source, "embedding.target", shape, is_output_tied.then_some(Init::Zeros))?,
             source: match config.tie_embeddings {
                 TieKind::All => None,
-                TieKind::None | TieKind::Target => Some(table(source, "embedding.source", None)?),
+                TieKind::None | TieKind::Target => Some(table(source, "embedding.source", of_source, None)?),
             },
             output: match config.tie_embeddings {
-                TieKind::None => Some(table(source, "embedding.output", Some(Init::Zeros))?),
+                TieKind::None => Some(table(source, "embedding.output", shape, Some(Init::Zeros))?),
                 TieKind::Target | TieKind::All => None,
             },
             preview: None,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{HASHED_FILES, Manifest};
+use crate::{FileEntry, Manifest};
 
 /// Markdown with the front matter that model hubs read. `n_parameters` counts trained numbers, not bytes.
 pub fn model_card(manifest: &Manifest, n_parameters: usize) -> String {
@@ -84,10 +84,8 @@ fn card_into(
     }
 
     writeln!(card, "## Files\n\n| file | bytes | SHA-256 |\n|---|---:|---|")?;
-    for name in HASHED_FILES {
-        for entry in manifest.files.iter().filter(|entry| entry.name == name) {
-            writeln!(card, "| {name} | {} | `{}` |", entry.bytes, cell(&entry.sha256))?;
-        }
+    for FileEntry { name, bytes, sha256 } in &manifest.files {
+        writeln!(card, "| {} | {bytes} | `{}` |", cell(name), cell(sha256))?;
     }
     writeln!(
         card,

@@ -12,7 +12,7 @@ pub enum PackageError {
     },
     /// A file lies in the package that this version does not know.
     #[error(
-        "{file}: not a part of a package (expected config.json, tokenizer.json, model.safetensors, manifest.json, README.md); move it elsewhere"
+        "{file}: not a part of a package (expected config.json, tokenizer.json, source_tokenizer.json, model.safetensors, manifest.json, README.md); move it elsewhere"
     )]
     UnknownFile {
         /// Name inside the package.

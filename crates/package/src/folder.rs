@@ -7,13 +7,14 @@ use std::path::Path;
 
 use crate::read::check_size;
 use crate::{
-    CARD_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageContents, PackageError, Score, encode, model_card,
+    CARD_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageContents, PackageError, SOURCE_TOKENIZER_FILE, Score,
+    encode, model_card,
 };
 
 impl Package {
     /// Reads and checks the package in a folder.
     ///
-    /// Any file but the five of a package is an error; names that begin with a dot are left alone, since file
+    /// Any file but those of a package is an error; names that begin with a dot are left alone, since file
     /// managers and version control put theirs anywhere. Sizes are checked before a file is read.
     pub fn read_dir(dir: &Path) -> Result<Self, PackageError> {
         let mut files = BTreeMap::new();
@@ -41,6 +42,10 @@ pub fn write(dir: &Path, contents: &PackageContents<'_>) -> Result<Package, Pack
     fs::create_dir_all(dir).map_err(|source| PackageError::Io { path: dir.to_owned(), source })?;
     for name in file_names(dir)? {
         check_size(&name, 0)?;
+    }
+    match files.get(SOURCE_TOKENIZER_FILE) {
+        Some(bytes) => write_file(dir, SOURCE_TOKENIZER_FILE, bytes)?,
+        None => remove_older(&dir.join(SOURCE_TOKENIZER_FILE))?,
     }
     for name in HASHED_FILES.iter().chain(&[CARD_FILE, MANIFEST_FILE]) {
         write_file(dir, name, &files[*name])?;
@@ -89,6 +94,15 @@ fn file_names(dir: &Path) -> Result<Vec<String>, PackageError> {
     }
     names.sort();
     Ok(names)
+}
+
+fn remove_older(path: &Path) -> Result<(), PackageError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(PackageError::Io { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), PackageError> {

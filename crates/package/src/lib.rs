@@ -33,6 +33,8 @@ pub use write::{PackageContents, encode};
 pub const CONFIG_FILE: &str = "config.json";
 /// Name of the subword tokenizer inside a package.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Name of the source's own subword tokenizer inside a package whose sides do not share theirs.
+pub const SOURCE_TOKENIZER_FILE: &str = "source_tokenizer.json";
 /// Name of the weights inside a package.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// Name of the manifest inside a package.
@@ -40,5 +42,6 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// Name of the model card inside a package; the only file without a hash, so that people may edit it.
 pub const CARD_FILE: &str = "README.md";
 
-/// The files a manifest must list, in its order.
+/// The files a manifest must list, in its order; one whose sides do not share their subwords lists [`SOURCE_TOKENIZER_FILE`] as
+/// well.
 pub const HASHED_FILES: [&str; 3] = [CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE];

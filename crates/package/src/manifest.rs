@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{HASHED_FILES, MANIFEST_FILE, PackageError};
+use crate::{HASHED_FILES, MANIFEST_FILE, PackageError, SOURCE_TOKENIZER_FILE};
 
 /// The package format that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -20,9 +20,12 @@ pub struct Manifest {
     pub source_language: String,
     /// Language tag of the text that comes out.
     pub target_language: String,
+    /// What every source begins with, where one network translates into several languages: a tag of the tokenizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_tag: Option<String>,
     /// The program that wrote the package, with its version.
     pub created_by: String,
-    /// One entry for each of [`HASHED_FILES`].
+    /// One entry for each of [`HASHED_FILES`], and for [`SOURCE_TOKENIZER_FILE`] where there is one.
     pub files: Vec<FileEntry>,
     /// What the model was trained on, and on what terms.
     pub licences: Vec<DataLicence>,
@@ -143,7 +146,7 @@ impl Manifest {
         }
         let mut names = BTreeSet::new();
         for entry in &self.files {
-            if !HASHED_FILES.contains(&entry.name.as_str()) {
+            if !HASHED_FILES.contains(&entry.name.as_str()) && entry.name != SOURCE_TOKENIZER_FILE {
                 return Err(PackageError::UnknownFile { file: entry.name.clone() });
             }
             if !names.insert(entry.name.as_str()) {
@@ -157,6 +160,11 @@ impl Manifest {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Whether a file is listed.
+    pub fn lists(&self, name: &str) -> bool {
+        self.files.iter().any(|entry| entry.name == name)
     }
 
     /// Checks the size, then the digest, of one file that the manifest lists.

@@ -7,14 +7,15 @@ use traduko_model::{ModelConfig, NamedTensor, Seq2Seq};
 
 use crate::tensors::{TensorSummary, WeightFile};
 use crate::{
-    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Manifest, PackageError, PackedWeights, TOKENIZER_FILE,
-    WEIGHTS_FILE,
+    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Manifest, PackageError, PackedWeights, SOURCE_TOKENIZER_FILE,
+    TOKENIZER_FILE, WEIGHTS_FILE,
 };
 
 /// The most bytes that each file may have; checked before a file is read into memory.
-const LIMITS: [(&str, u64); 5] = [
+const LIMITS: [(&str, u64); 6] = [
     (CONFIG_FILE, 1 << 20),
     (TOKENIZER_FILE, 64 << 20),
+    (SOURCE_TOKENIZER_FILE, 64 << 20),
     (WEIGHTS_FILE, 1 << 30),
     (MANIFEST_FILE, 1 << 20),
     (CARD_FILE, 4 << 20),
@@ -43,6 +44,8 @@ pub struct Package {
     pub manifest: Manifest,
     /// The subword tokenizer, as the `tokenizers` library writes it; hashed but not parsed here.
     pub tokenizer_json: Vec<u8>,
+    /// That of the source, where it has subwords of its own.
+    pub source_tokenizer_json: Option<Vec<u8>>,
     weights: WeightFile,
 }
 
@@ -70,16 +73,22 @@ impl Package {
         let mut take =
             |name: &str| files.remove(name).ok_or_else(|| PackageError::MissingFile { file: name.to_owned() });
         let manifest = Manifest::from_json(&take(MANIFEST_FILE)?)?;
-        let [config_json, tokenizer_json, weights] = HASHED_FILES.map(|name| {
+        let mut take_checked = |name: &str| {
             let bytes = take(name)?;
             check(&manifest, name, &bytes)?;
             Ok::<_, PackageError>(bytes)
-        });
+        };
+        let [config_json, tokenizer_json, weights] = HASHED_FILES.map(&mut take_checked);
+        let has_source_tokenizer = manifest.lists(SOURCE_TOKENIZER_FILE);
+        let source_tokenizer_json = has_source_tokenizer.then(|| take_checked(SOURCE_TOKENIZER_FILE)).transpose()?;
+        if !has_source_tokenizer && files.contains_key(SOURCE_TOKENIZER_FILE) {
+            return Err(PackageError::UnknownFile { file: SOURCE_TOKENIZER_FILE.to_owned() });
+        }
         let config: ModelConfig = serde_json::from_slice(&config_json?)
             .map_err(|error| PackageError::Json { file: CONFIG_FILE, reason: error.to_string() })?;
         config.validate().map_err(|error| PackageError::Config { reason: error.to_string() })?;
         let weights = WeightFile::parse(weights?)?;
-        Ok(Self { config, manifest, tokenizer_json: tokenizer_json?, weights })
+        Ok(Self { config, manifest, tokenizer_json: tokenizer_json?, source_tokenizer_json, weights })
     }
 
     /// The weights as the network asks for them; for those who build it by hand.

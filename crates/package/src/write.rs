@@ -8,7 +8,7 @@ use traduko_model::{ModelConfig, NamedTensor};
 use crate::tensors::{MAX_FLOAT, SCALE, Stored, serialize};
 use crate::{
     CARD_FILE, CONFIG_FILE, DataLicence, FORMAT_VERSION, FileEntry, MANIFEST_FILE, Manifest, Notes, PackageError,
-    Score, TOKENIZER_FILE, WEIGHTS_FILE, model_card,
+    SOURCE_TOKENIZER_FILE, Score, TOKENIZER_FILE, WEIGHTS_FILE, model_card,
 };
 
 /// What goes into a package.
@@ -20,10 +20,14 @@ pub struct PackageContents<'a> {
     pub weights: &'a [NamedTensor],
     /// The subword tokenizer's JSON.
     pub tokenizer_json: &'a [u8],
+    /// That of the source, where it has subwords of its own.
+    pub source_tokenizer_json: Option<&'a [u8]>,
     /// Language tag of the text that goes in.
     pub source_language: String,
     /// Language tag of the text that comes out.
     pub target_language: String,
+    /// What every source begins with, where one network translates into several languages.
+    pub source_tag: Option<String>,
     /// What the model was trained on.
     pub licences: Vec<DataLicence>,
     /// What else the model card should say.
@@ -40,16 +44,16 @@ pub fn encode(contents: &PackageContents<'_>) -> Result<BTreeMap<String, Vec<u8>
     let config_json = serde_json::to_vec_pretty(contents.config)
         .map_err(|error| PackageError::Json { file: CONFIG_FILE, reason: error.to_string() })?;
     let weights = encode_weights(contents.weights)?;
+    let mut inside = vec![(CONFIG_FILE, config_json), (TOKENIZER_FILE, contents.tokenizer_json.to_vec())];
+    inside.extend(contents.source_tokenizer_json.map(|json| (SOURCE_TOKENIZER_FILE, json.to_vec())));
+    inside.push((WEIGHTS_FILE, weights));
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         source_language: contents.source_language.clone(),
         target_language: contents.target_language.clone(),
+        source_tag: contents.source_tag.clone(),
         created_by: format!("traduko {}", env!("CARGO_PKG_VERSION")),
-        files: vec![
-            FileEntry::of(CONFIG_FILE, &config_json),
-            FileEntry::of(TOKENIZER_FILE, contents.tokenizer_json),
-            FileEntry::of(WEIGHTS_FILE, &weights),
-        ],
+        files: inside.iter().map(|(name, bytes)| FileEntry::of(name, bytes)).collect(),
         licences: contents.licences.clone(),
         notes: contents.notes.clone(),
         recipe: contents.recipe.clone(),
@@ -58,13 +62,8 @@ pub fn encode(contents: &PackageContents<'_>) -> Result<BTreeMap<String, Vec<u8>
     manifest.validate()?;
     let manifest_json = manifest.to_json()?;
     let card = model_card(&manifest, contents.weights.iter().map(|tensor| tensor.values.len()).sum());
-    Ok(BTreeMap::from([
-        (CONFIG_FILE.to_owned(), config_json),
-        (TOKENIZER_FILE.to_owned(), contents.tokenizer_json.to_vec()),
-        (WEIGHTS_FILE.to_owned(), weights),
-        (MANIFEST_FILE.to_owned(), manifest_json),
-        (CARD_FILE.to_owned(), card.into_bytes()),
-    ]))
+    inside.extend([(MANIFEST_FILE, manifest_json), (CARD_FILE, card.into_bytes())]);
+    Ok(inside.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
 }
 
 fn encode_weights(weights: &[NamedTensor]) -> Result<Vec<u8>, PackageError> {

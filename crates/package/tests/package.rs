@@ -7,10 +7,12 @@ use std::fs;
 use common::{Files, config, contents, files, float_model, score, sign};
 use proptest::prelude::*;
 use traduko_kernels::{backend::Flex, quantize_rows};
-use traduko_model::{Init, Matrix, NamedTensor, SearchOptions, Seq2Seq, WeightSource, beam_search};
+use traduko_model::{
+    Init, Matrix, ModelConfig, NamedTensor, SearchOptions, Seq2Seq, TieKind, WeightSource, beam_search,
+};
 use traduko_package::{
-    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageError, WEIGHTS_FILE, encode, record_scores,
-    write,
+    CARD_FILE, CONFIG_FILE, HASHED_FILES, MANIFEST_FILE, Package, PackageContents, PackageError, SOURCE_TOKENIZER_FILE,
+    WEIGHTS_FILE, encode, record_scores, write,
 };
 
 fn build(package: &Package) -> Result<Seq2Seq<Flex>, PackageError> {
@@ -91,6 +93,35 @@ fn lost_and_strange_files_are_named() {
     more.insert("model.bin".to_owned(), Vec::new());
     let error = Package::from_files(more).unwrap_err();
     assert!(matches!(&error, PackageError::UnknownFile { file } if file == "model.bin"), "{error}");
+}
+
+#[test]
+fn a_source_may_have_a_tokenizer_of_its_own() {
+    let shared = config();
+    let config = ModelConfig { n_source_vocab: 7, tie_embeddings: TieKind::Target, ..shared.clone() };
+    let weights = float_model(&config, 7).weights();
+    let (own, source_tag) = (Some(&b"{}"[..]), Some("<2fr>".to_owned()));
+    let contents = PackageContents { source_tokenizer_json: own, source_tag, ..contents(&config, &weights) };
+    let files = encode(&contents).unwrap();
+    let package = Package::from_files(files.clone()).unwrap();
+    assert_eq!(package.source_tokenizer_json.as_deref(), own);
+    assert_eq!(package.manifest.source_tag.as_deref(), Some("<2fr>"));
+    let mut lost = files.clone();
+    let json = lost.remove(SOURCE_TOKENIZER_FILE).unwrap();
+    let error = Package::from_files(lost).unwrap_err();
+    assert!(matches!(&error, PackageError::MissingFile { file } if file == SOURCE_TOKENIZER_FILE), "{error}");
+    let mut stray = common::files();
+    stray.insert(SOURCE_TOKENIZER_FILE.to_owned(), json);
+    let error = Package::from_files(stray).unwrap_err();
+    assert!(matches!(&error, PackageError::UnknownFile { file } if file == SOURCE_TOKENIZER_FILE), "{error}");
+
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &contents).unwrap();
+    assert_eq!(Package::read_dir(folder.path()).unwrap().source_tokenizer_json.as_deref(), own);
+    // Another package in its place leaves nothing of it.
+    let weights = float_model(&shared, 7).weights();
+    write(folder.path(), &common::contents(&shared, &weights)).unwrap();
+    assert_eq!(Package::read_dir(folder.path()).unwrap().source_tokenizer_json, None);
 }
 
 #[test]

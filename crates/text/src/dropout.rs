@@ -9,7 +9,7 @@ use rand::Rng;
 use tokenizers::{ModelWrapper, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper};
 
 use crate::TextError;
-use crate::tokenizer::{EOS, SubwordTokenizer, byte_of};
+use crate::tokenizer::{SubwordTokenizer, byte_of};
 
 /// A merge: how early it was learned, and what it makes.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub struct BpeDropout {
     ends: Vec<usize>,
     /// What each id says; only those of leaves are looked at.
     texts: Vec<Vec<u8>>,
+    /// Ids that say nothing, in order.
+    reserved: Vec<u32>,
 }
 
 impl BpeDropout {
@@ -78,7 +80,8 @@ impl BpeDropout {
             Some(byte) => vec![byte],
             None => piece.into_bytes(),
         });
-        Ok(Self { cut: cut.clone(), merges, leaves, ends, texts: texts.collect() })
+        let reserved = (0..n_vocab as u32).filter(|&id| tokenizer.is_reserved(id)).collect();
+        Ok(Self { cut: cut.clone(), merges, leaves, ends, texts: texts.collect(), reserved })
     }
 
     /// The text of `ids` in other subwords: each possible merge is left out with `probability` at each step.
@@ -90,8 +93,9 @@ impl BpeDropout {
     /// When an id is outside the vocabulary.
     pub fn apply(&self, ids: &[u32], probability: f64, rng: &mut impl Rng) -> Vec<u32> {
         let mut result = Vec::with_capacity(2 * ids.len());
-        for run in ids.chunk_by(|&a, &b| (a <= EOS) == (b <= EOS)) {
-            if run[0] <= EOS {
+        let is_reserved = |id: u32| self.reserved.binary_search(&id).is_ok();
+        for run in ids.chunk_by(|&a, &b| is_reserved(a) == is_reserved(b)) {
+            if is_reserved(run[0]) {
                 result.extend_from_slice(run);
                 continue;
             }
@@ -183,7 +187,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::train_unigram;
+    use crate::{EOS, train_unigram};
 
     static TOKENIZER: LazyLock<SubwordTokenizer> = LazyLock::new(|| {
         SubwordTokenizer::from_json(include_bytes!("../../../models/en-fr/tokenizer.json")).expect("a whole file")
@@ -236,6 +240,9 @@ mod tests {
         let odd = [ids[1], 4 + 0xE6, ids[0]];
         assert_eq!(DROPOUT.apply(&odd, 0.0, &mut rng), odd);
         assert!(DROPOUT.apply(&[], 0.5, &mut rng).is_empty());
+        let tagged = TOKENIZER.with_tags(&["<2fr>"]).unwrap();
+        let marked = [&[tagged.tag("<2fr>").unwrap()], &ids[..]].concat();
+        assert_eq!(BpeDropout::new(&tagged).unwrap().apply(&marked, 0.0, &mut rng), marked);
     }
 
     #[test]

@@ -53,6 +53,17 @@ pub enum TextError {
         /// Tokens in the file.
         n_vocab: usize,
     },
+    /// The tokenizer of the source alone has a fault.
+    #[error("source_{0}")]
+    Source(Box<TextError>),
+    /// A tag that cannot be one, or is not there.
+    #[error("tag {tag:?}: {reason}")]
+    Tag {
+        /// The tag.
+        tag: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// An id beyond the vocabulary was to be decoded.
     #[error("token id {id} is outside the vocabulary of {n_vocab}")]
     IdOutOfVocab {

@@ -15,6 +15,7 @@ mod sentences;
 mod tokenizer;
 #[cfg(feature = "train")]
 mod training;
+mod vocabulary;
 mod words;
 
 pub use case::{is_all_caps, to_sentence_case};
@@ -29,4 +30,5 @@ pub use sentences::split_sentences;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]
 pub use training::{MIN_VOCAB, train, train_unigram};
+pub use vocabulary::Vocabulary;
 pub use words::{prose_words, trim_punctuation};

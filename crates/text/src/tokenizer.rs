@@ -1,4 +1,4 @@
-//! Subwords over both languages at once, by byte pair encoding or by a unigram model, read from and written to
+//! Subwords by byte pair encoding or by a unigram model, of one language or of several at once, read from and written to
 //! `tokenizer.json`.
 //!
 //! Spaces are marked with `▁` (Metaspace), so the pieces can be shown to a person; a character outside the
@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{AddedToken, ModelWrapper, Tokenizer};
 
 use crate::{TextError, normalize};
 
@@ -54,6 +54,8 @@ pub struct Encoding {
 pub struct SubwordTokenizer {
     inner: Tokenizer,
     n_vocab: usize,
+    /// Special tokens beyond [`SPECIALS`], in the order of their ids.
+    tags: Vec<(u32, String)>,
 }
 
 impl SubwordTokenizer {
@@ -103,7 +105,12 @@ impl SubwordTokenizer {
         if let Some(token) = (0..=255).map(byte_token).find(|token| inner.token_to_id(token).is_none()) {
             return Err(TextError::ByteMissing { token });
         }
-        let tokenizer = Self { inner, n_vocab };
+        let added = inner.get_added_vocabulary().get_added_tokens_decoder().iter();
+        let is_tag = |id: u32, token: &AddedToken| token.special && id as usize >= SPECIALS.len();
+        let mut tags: Vec<(u32, String)> =
+            added.filter(|&(&id, token)| is_tag(id, token)).map(|(&id, token)| (id, token.content.clone())).collect();
+        tags.sort_unstable();
+        let tokenizer = Self { inner, n_vocab, tags };
         // No vocabulary has this character, so it takes the way over <unk> to the bytes.
         let probe = "\u{10FFFD}";
         let found = tokenizer.encode_ids(probe).and_then(|ids| tokenizer.decode(&ids));
@@ -112,6 +119,49 @@ impl SubwordTokenizer {
             Ok(found) => Err(TextError::Malformed { reason: format!("{probe:?} comes back as {found:?}") }),
             Err(error) => Err(TextError::Malformed { reason: format!("a character outside the vocabulary: {error}") }),
         }
+    }
+
+    /// The same with `tags` behind all other subwords: tokens such as `<2fr>`, which text never encodes to and which say
+    /// nothing.
+    ///
+    /// # Errors
+    /// When a tag is not of the form `<letters, digits, hyphens>`, or has another meaning already.
+    #[cfg(feature = "train")]
+    pub fn with_tags<S: AsRef<str>>(&self, tags: &[S]) -> Result<Self, TextError> {
+        let mut inner = self.inner.clone();
+        for tag in tags.iter().map(AsRef::as_ref) {
+            let name = tag.strip_prefix('<').and_then(|tag| tag.strip_suffix('>')).unwrap_or_default();
+            let is_plain = |letter: char| letter.is_alphanumeric() || letter == '-';
+            let reason = if name.is_empty() || !name.chars().all(is_plain) {
+                "wanted letters, digits and hyphens between < and >"
+            } else if inner.token_to_id(tag).is_some() {
+                "the vocabulary has it already"
+            } else {
+                inner.add_special_tokens([AddedToken::from(tag, true)]).map_err(TextError::tokenizer)?;
+                continue;
+            };
+            return Err(TextError::Tag { tag: tag.to_owned(), reason: reason.to_owned() });
+        }
+        // Through its own file, so that what was made and what is read back are the same.
+        Self::from_json(inner.to_string(false).map_err(TextError::tokenizer)?.as_bytes())
+    }
+
+    /// The id of a tag.
+    ///
+    /// # Errors
+    /// When the vocabulary has no such tag.
+    pub fn tag(&self, tag: &str) -> Result<u32, TextError> {
+        let found = self.tags.iter().find(|(_, known)| known == tag);
+        found.map(|(id, _)| *id).ok_or_else(|| {
+            let known: Vec<&str> = self.tags.iter().map(|(_, known)| known.as_str()).collect();
+            let known = if known.is_empty() { "no tag".to_owned() } else { known.join(", ") };
+            TextError::Tag { tag: tag.to_owned(), reason: format!("the vocabulary has {known}") }
+        })
+    }
+
+    /// Whether an id says nothing: the four reserved ones, and tags.
+    pub fn is_reserved(&self, id: u32) -> bool {
+        (id as usize) < SPECIALS.len() || self.tags.iter().any(|&(tag, _)| tag == id)
     }
 
     #[cfg(feature = "train")]
@@ -127,7 +177,7 @@ impl SubwordTokenizer {
         self.inner.to_string(false).map_err(TextError::tokenizer)
     }
 
-    /// How many ids there are, the four reserved ones included.
+    /// How many ids there are, the four reserved ones and tags included.
     pub fn n_vocab(&self) -> usize {
         self.n_vocab
     }
@@ -160,7 +210,7 @@ impl SubwordTokenizer {
     /// When an id is outside the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String, TextError> {
         self.check(ids)?;
-        let words: Vec<u32> = ids.iter().copied().filter(|&id| id as usize >= SPECIALS.len()).collect();
+        let words: Vec<u32> = ids.iter().copied().filter(|&id| !self.is_reserved(id)).collect();
         self.inner.decode(&words, false).map_err(TextError::tokenizer)
     }
 
@@ -174,7 +224,7 @@ impl SubwordTokenizer {
         let mut at = 0;
         let offsets = ids.iter().zip(self.pieces(ids)).map(|(&id, piece)| {
             let start = at;
-            if id as usize >= SPECIALS.len() {
+            if !self.is_reserved(id) {
                 let written = piece.replace(SPACE, " ");
                 let is_first = start == 0 && written.starts_with(' ');
                 at += if byte_of(&piece).is_some() { 1 } else { written.len() - usize::from(is_first) };

@@ -76,7 +76,7 @@ impl Lines {
     }
 }
 
-fn tag_of(path: &Path) -> String {
+pub(crate) fn tag_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.split('.').next().unwrap_or_default().to_owned()
 }

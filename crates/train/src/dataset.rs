@@ -1,6 +1,6 @@
 //! Encoded pairs on disk and in memory, and their batches.
 //!
-//! A file is a small header (magic, version, vocabulary, counts, SHA-256 of the body) and a zstd body: lengths
+//! A file is a small header (magic, version, vocabularies, counts, SHA-256 of the body) and a zstd body: lengths
 //! of the sources, lengths of the targets, source ids, target ids, all little-endian. Sentences hold no begin
 //! and no end marks; the trainer adds them.
 
@@ -18,8 +18,8 @@ use crate::atomic::write_atomically;
 use crate::body;
 
 const MAGIC: &[u8; 8] = b"TRADUKOD";
-const VERSION: u32 = 1;
-const HEADER: usize = 8 + 4 + 4 + 8 + 8 + 8 + 32;
+const VERSION: u32 = 2;
+const HEADER: usize = 8 + 4 + 4 + 4 + 8 + 8 + 8 + 32;
 
 /// What can be wrong with a file of encoded pairs.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,7 @@ impl Side {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     n_vocab: usize,
+    n_source_vocab: usize,
     sources: Side,
     targets: Side,
 }
@@ -73,7 +74,12 @@ pub struct Dataset {
 impl Dataset {
     /// No pairs yet, with ids below `n_vocab`.
     pub fn new(n_vocab: usize) -> Self {
-        Self { n_vocab, sources: Side::default(), targets: Side::default() }
+        Self { n_vocab, n_source_vocab: 0, sources: Side::default(), targets: Side::default() }
+    }
+
+    /// The same set, whose sources have a vocabulary of their own; 0 where both sides share one.
+    pub fn with_source_vocab(self, n_source_vocab: usize) -> Self {
+        Self { n_source_vocab, ..self }
     }
 
     /// Adds a pair, without begin and end marks.
@@ -81,8 +87,9 @@ impl Dataset {
     /// # Panics
     /// When an id is not below the vocabulary size.
     pub fn push(&mut self, source: &[u32], target: &[u32]) {
-        let is_known = |&id: &u32| (id as usize) < self.n_vocab;
-        assert!(source.iter().all(is_known) && target.iter().all(is_known), "ids come from the tokenizer of this set");
+        let are_known = |ids: &[u32], n_vocab: usize| ids.iter().all(|&id| (id as usize) < n_vocab);
+        let is_known = are_known(source, self.n_source_ids()) && are_known(target, self.n_vocab);
+        assert!(is_known, "ids come from the tokenizers of this set");
         self.sources.push(source);
         self.targets.push(target);
     }
@@ -97,9 +104,23 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// The size of the vocabulary the ids come from.
+    /// The size of the target's vocabulary, or of both sides'.
     pub fn n_vocab(&self) -> usize {
         self.n_vocab
+    }
+
+    /// The size of the source's own vocabulary; 0 where both sides share one.
+    pub fn n_source_vocab(&self) -> usize {
+        self.n_source_vocab
+    }
+
+    /// How many ids the larger of both vocabularies has.
+    pub fn n_ids(&self) -> usize {
+        self.n_vocab.max(self.n_source_vocab)
+    }
+
+    fn n_source_ids(&self) -> usize {
+        if self.n_source_vocab > 0 { self.n_source_vocab } else { self.n_vocab }
     }
 
     /// Source tokens of all pairs.
@@ -212,7 +233,9 @@ impl Dataset {
         let mut bytes = Vec::with_capacity(HEADER + body.len() / 2);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&(self.n_vocab as u32).to_le_bytes());
+        for n_vocab in [self.n_vocab, self.n_source_vocab] {
+            bytes.extend_from_slice(&(n_vocab as u32).to_le_bytes());
+        }
         for count in [self.len(), self.source_tokens(), self.target_tokens()] {
             bytes.extend_from_slice(&(count as u64).to_le_bytes());
         }
@@ -231,7 +254,7 @@ impl Dataset {
     }
 
     fn id_bytes(&self) -> usize {
-        if self.n_vocab <= 1 << 16 { 2 } else { 4 }
+        if self.n_ids() <= 1 << 16 { 2 } else { 4 }
     }
 
     fn body(&self) -> Vec<u8> {
@@ -259,23 +282,23 @@ impl Dataset {
         if word(8) != VERSION {
             return Err(format!("version {} (wanted {VERSION})", word(8)));
         }
-        let mut set = Self::new(word(12) as usize);
-        let [pairs, sources, targets] = [long(16), long(24), long(32)];
+        let mut set = Self::new(word(12) as usize).with_source_vocab(word(16) as usize);
+        let [pairs, sources, targets] = [long(20), long(28), long(36)];
         let wanted = sources
             .checked_add(targets)
             .and_then(|tokens| tokens.checked_mul(set.id_bytes() as u64))
             .and_then(|ids| pairs.checked_mul(8)?.checked_add(ids))
             .ok_or_else(|| format!("{pairs} pairs of {sources} and {targets} tokens cannot be"))?;
-        let body = body::decompress(&bytes[HEADER..], wanted, &bytes[40..72])?;
+        let body = body::decompress(&bytes[HEADER..], wanted, &bytes[44..76])?;
         let (lengths, ids) = body.split_at(8 * pairs as usize);
         let (source_lengths, target_lengths) = lengths.split_at(4 * pairs as usize);
         let (source_ids, target_ids) = ids.split_at(sources as usize * set.id_bytes());
-        set.sources = set.side(source_lengths, source_ids)?;
-        set.targets = set.side(target_lengths, target_ids)?;
+        set.sources = set.side(source_lengths, source_ids, set.n_source_ids())?;
+        set.targets = set.side(target_lengths, target_ids, set.n_vocab)?;
         Ok(set)
     }
 
-    fn side(&self, lengths: &[u8], ids: &[u8]) -> Result<Side, String> {
+    fn side(&self, lengths: &[u8], ids: &[u8], n_vocab: usize) -> Result<Side, String> {
         let ends = body::ends(lengths);
         let end = ends.last().copied().unwrap_or(0);
         let ids: Vec<u32> = ids
@@ -285,8 +308,8 @@ impl Dataset {
         if end != ids.len() {
             return Err(format!("lengths add up to {end} tokens (wanted {})", ids.len()));
         }
-        match ids.iter().find(|&&id| id as usize >= self.n_vocab) {
-            Some(id) => Err(format!("token id {id} in a vocabulary of {}", self.n_vocab)),
+        match ids.iter().find(|&&id| id as usize >= n_vocab) {
+            Some(id) => Err(format!("token id {id} in a vocabulary of {n_vocab}")),
             None => Ok(Side { ids, ends }),
         }
     }

@@ -16,7 +16,7 @@ use crate::atomic::write_atomically;
 use crate::compare::{MetricArgs, Scored, by_name};
 use crate::corpus::read_moses;
 use crate::metrics::{BleuOptions, Metric, statistics, sum};
-use crate::native::{n_threads, open_translators, translate_on_all_cores};
+use crate::native::{SourceTagArgs, n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
 
 /// Translate a test set and score it
@@ -31,6 +31,9 @@ pub struct EvaluateArgs {
     /// Reference translations, a line each, as many as there are source sentences
     #[arg(long, value_name = "FILE")]
     pub reference: PathBuf,
+    /// What every source begins with.
+    #[command(flatten)]
+    pub source_tag: SourceTagArgs,
     /// How to search.
     #[command(flatten)]
     pub search: SearchArgs,
@@ -112,7 +115,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
         references.push(pair.target);
     })?;
     ensure!(!sources.is_empty(), "{}: no sentences inside", args.source.display());
-    let translator = open_translators(&args.model)?;
+    let translator = open_translators(&args.model, &args.source_tag)?;
 
     let bar = progress_bar();
     let started = Instant::now();

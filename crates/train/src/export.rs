@@ -8,10 +8,9 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value;
 use traduko_package::{DataLicence, Notes, PackageContents, write};
-use traduko_text::SubwordTokenizer;
 
 use crate::config::TrainConfig;
-use crate::native::{ModelFolder, RUN_CONFIG_FILE};
+use crate::native::{ModelFolder, RUN_CONFIG_FILE, SourceTagArgs};
 use crate::preview;
 use crate::train::TrainSummary;
 
@@ -30,6 +29,9 @@ pub struct ExportArgs {
     /// Language tag of the text that comes out, such as fr
     #[arg(long, value_name = "TAG")]
     pub target_language: String,
+    /// What every source begins with.
+    #[command(flatten)]
+    pub source_tag: SourceTagArgs,
     /// What people should know of the model: a TOML file with `intended_use`, `hardware`, a list of `weaknesses`, and what it was
     /// trained on in `[[licence]]` tables with `source` and `licence`
     #[arg(long, value_name = "FILE")]
@@ -69,13 +71,18 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     if card.licence.is_empty() {
         eprintln!("no licences in a --card: the model card will not say what the model was trained on");
     }
-    let ModelFolder::Run { mut config, mut weights, summary, tokenizer_json } = ModelFolder::open(&args.checkpoint)?
-    else {
+    let ModelFolder::Run { mut config, mut weights, summary, tokenizers } = ModelFolder::open(&args.checkpoint)? else {
         bail!("{}: a package already; export takes the training run it came from", args.checkpoint.display());
     };
-    let n_vocab = SubwordTokenizer::from_json(&tokenizer_json)?.n_vocab();
-    if n_vocab != config.n_vocab {
-        bail!("{}: tokenizer of {n_vocab} subwords, network of {}", args.checkpoint.display(), config.n_vocab);
+    let vocabulary = tokenizers.vocabulary().with_context(|| args.checkpoint.display().to_string())?;
+    let sizes = [vocabulary.target().n_vocab(), vocabulary.n_source_vocab()];
+    let wanted = [config.n_vocab, config.n_source_vocab];
+    if sizes != wanted {
+        bail!("{}: tokenizers of {sizes:?} subwords, network of {wanted:?}", args.checkpoint.display());
+    }
+    let source_tag = args.source_tag.source_tag;
+    if let Some(tag) = &source_tag {
+        vocabulary.with_source_tag(tag).context("--source-tag")?;
     }
     let settings = TrainConfig::read(&args.checkpoint.join(RUN_CONFIG_FILE), &[])?;
     let text = settings.data.dir.join("valid.ids");
@@ -88,9 +95,11 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
         &PackageContents {
             config: &config,
             weights: &weights,
-            tokenizer_json: &tokenizer_json,
+            tokenizer_json: &tokenizers.tokenizer,
+            source_tokenizer_json: tokenizers.source.as_deref(),
             source_language: args.source_language,
             target_language: args.target_language,
+            source_tag,
             licences: card.licence,
             notes: Notes { hardware: card.hardware, intended_use: card.intended_use, weaknesses: card.weaknesses },
             recipe: recipe(&settings, &summary)?,

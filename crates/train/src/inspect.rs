@@ -10,7 +10,7 @@ use serde::Serialize;
 use traduko_model::ModelConfig;
 use traduko_package::{Manifest, TensorSummary};
 
-use crate::native::ModelFolder;
+use crate::native::{ModelFolder, SourceTagArgs};
 use crate::train::TrainSummary;
 
 /// Show what is in a package or a training run
@@ -46,7 +46,7 @@ pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
     let folder = ModelFolder::open(&args.dir)?;
     let inspection = inspect(&folder);
     // Whether weights, configuration and tokenizer fit shows only when they are put together.
-    folder.into_translator().with_context(|| format!("model {}", args.dir.display()))?;
+    folder.into_translator(&SourceTagArgs::default()).with_context(|| format!("model {}", args.dir.display()))?;
     let text = match args.json {
         true => serde_json::to_string(&inspection)? + "\n",
         false => render(&args.dir, &inspection)?,

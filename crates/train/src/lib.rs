@@ -21,6 +21,7 @@ pub mod report;
 pub mod score;
 pub mod search_args;
 pub mod synthesize;
+pub mod tokenizers;
 pub mod toy;
 pub mod train;
 pub mod translate;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
 use traduko_model::{ModelConfig, NamedTensor, Seq2Seq, StoredWeights};
-use traduko_package::{MANIFEST_FILE, Package, TOKENIZER_FILE};
-use traduko_text::SubwordTokenizer;
-use traduko_translator::{Progress, TranslateOptions, Translation, Translator};
+use traduko_package::{MANIFEST_FILE, Package};
+use traduko_text::Vocabulary;
+use traduko_translator::{Progress, TranslateOptions, Translation, Translator, vocabulary_of};
 
 use crate::cores::map_on_threads;
 use crate::device::Cpu;
+use crate::tokenizers::TokenizerFiles;
 use crate::train::{TrainSummary, load_model_weights};
 
 /// What a folder must hold to be a training run.
@@ -30,8 +31,8 @@ pub enum ModelFolder {
         weights: Vec<NamedTensor>,
         /// Where training stood.
         summary: TrainSummary,
-        /// The bytes of its tokenizer.
-        tokenizer_json: Vec<u8>,
+        /// Its tokenizers.
+        tokenizers: TokenizerFiles,
     },
 }
 
@@ -52,30 +53,33 @@ impl ModelFolder {
             );
         }
         let (config, weights, summary) = load_model_weights(dir)?;
-        let tokenizer = dir.join(TOKENIZER_FILE);
-        let tokenizer_json = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
-        Ok(Self::Run { config, weights, summary, tokenizer_json })
+        Ok(Self::Run { config, weights, summary, tokenizers: TokenizerFiles::read(dir)? })
     }
 
-    /// Builds the network, int8 or float as the folder has it.
+    /// Builds the network, int8 or float as the folder has it. Its sources begin with `tag`, or else with what a package says.
     ///
     /// # Errors
-    /// Where weights, configuration and tokenizer do not belong together.
-    pub fn into_network(self) -> anyhow::Result<(Seq2Seq<Cpu>, SubwordTokenizer, ModelConfig)> {
+    /// Where weights, configuration and tokenizer do not belong together, or the tokenizer has no such tag.
+    pub fn into_network(self, tag: &SourceTagArgs) -> anyhow::Result<(Seq2Seq<Cpu>, Vocabulary, ModelConfig)> {
         let device = Default::default();
+        let tagged = |vocabulary: Vocabulary| match &tag.source_tag {
+            Some(tag) => vocabulary.with_source_tag(tag).context("--source-tag"),
+            None => Ok(vocabulary),
+        };
         match self {
             Self::Package(package) => {
                 // The tokenizer first: should it be broken, no weight has been copied.
-                let tokenizer = SubwordTokenizer::from_json(&package.tokenizer_json)?;
-                Ok((package.build_model(&device)?, tokenizer, package.config))
+                let vocabulary = tagged(vocabulary_of(&package)?)?;
+                Ok((package.build_model(&device)?, vocabulary, package.config))
             }
-            Self::Run { config, weights, tokenizer_json, .. } => {
+            Self::Run { config, weights, tokenizers, .. } => {
+                let vocabulary = tagged(tokenizers.vocabulary()?)?;
                 let mut source = StoredWeights::new(weights);
                 let model = Seq2Seq::build(&config, &mut source, &device)?;
                 if let Some(name) = source.left_over().next() {
                     bail!("weight {name} is not part of the network that the configuration describes");
                 }
-                Ok((model, SubwordTokenizer::from_json(&tokenizer_json)?, config))
+                Ok((model, vocabulary, config))
             }
         }
     }
@@ -84,26 +88,30 @@ impl ModelFolder {
     ///
     /// # Errors
     /// As [`Self::into_network`].
-    pub fn into_translator(self) -> anyhow::Result<Translator<Cpu>> {
-        let (model, tokenizer, config) = self.into_network()?;
-        Ok(Translator::new(model, tokenizer, &config, &Default::default())?)
+    pub fn into_translator(self, tag: &SourceTagArgs) -> anyhow::Result<Translator<Cpu>> {
+        let (model, vocabulary, config) = self.into_network(tag)?;
+        Ok(Translator::new(model, vocabulary, &config, &Default::default())?)
     }
 }
 
-/// Opens the models in `dirs`, packages or runs, ready to translate together.
+/// What the sources of a network that translates into several languages begin with.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SourceTagArgs {
+    /// What every source begins with: a tag that `prepare --source-tags` gave, such as <2fr> [default: what a package says]
+    #[arg(long, value_name = "TAG")]
+    pub source_tag: Option<String>,
+}
+
+/// Opens the models in `dirs`, packages or runs, ready to translate together sources that begin with a tag.
 ///
 /// # Errors
 /// Where there is none, or a damaged one, or where their subwords differ.
-pub fn open_translators(dirs: &[PathBuf]) -> anyhow::Result<Translator<Cpu>> {
-    let tokenizer = |dir: &Path| {
-        let path = dir.join(TOKENIZER_FILE);
-        std::fs::read(&path).with_context(|| format!("reading {}", path.display()))
-    };
+pub fn open_translators(dirs: &[PathBuf], tag: &SourceTagArgs) -> anyhow::Result<Translator<Cpu>> {
     let (first, others) = dirs.split_first().context("no model was given")?;
-    let mut translator = open_translator(first)?;
+    let mut translator = open_translator(first, tag)?;
     for dir in others {
-        let other = open_translator(dir)?;
-        if tokenizer(dir)? != tokenizer(first)? {
+        let other = open_translator(dir, tag)?;
+        if TokenizerFiles::read(dir)? != TokenizerFiles::read(first)? {
             bail!(
                 "{}: its subwords are not those of {}; models that translate together share tokenizer.json",
                 dir.display(),
@@ -115,12 +123,12 @@ pub fn open_translators(dirs: &[PathBuf]) -> anyhow::Result<Translator<Cpu>> {
     Ok(translator)
 }
 
-/// Opens the model in `dir`, package or run, ready to translate.
+/// Opens the model in `dir`, package or run, ready to translate sources that begin with a tag.
 ///
 /// # Errors
-/// Where there is none, or a damaged one.
-pub fn open_translator(dir: &Path) -> anyhow::Result<Translator<Cpu>> {
-    ModelFolder::open(dir)?.into_translator().with_context(|| format!("model {}", dir.display()))
+/// Where there is none, or a damaged one, or no such tag.
+pub fn open_translator(dir: &Path, tag: &SourceTagArgs) -> anyhow::Result<Translator<Cpu>> {
+    ModelFolder::open(dir)?.into_translator(tag).with_context(|| format!("model {}", dir.display()))
 }
 
 /// As many threads as the machine has cores, unless told.

@@ -1,10 +1,11 @@
 //! `traduko prepare`: from parallel text to a tokenizer and encoded pairs.
 //!
-//! Reads, normalises, cleans, draws the mix by file and tag, learns the subwords of both languages together and encodes
-//! on all cores. Each step counts what it drops and why; `prepare.json` keeps the counts beside the data.
+//! Reads, normalises, cleans, draws the mix by file and tag, learns the subwords of both languages and encodes on all
+//! cores. Each step counts what it drops and why; `prepare.json` keeps the counts beside the data.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
@@ -14,7 +15,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 use serde::Serialize;
-use traduko_text::SubwordTokenizer;
+use traduko_text::{SubwordTokenizer, Vocabulary};
 
 mod args;
 pub mod clean;
@@ -26,6 +27,7 @@ pub use plan::{CleanPlan, PreparePlan};
 use crate::atomic::write_atomically;
 use crate::corpus::{Pair, read_moses};
 use crate::dataset::Dataset;
+use crate::tokenizers::TokenizerFiles;
 use clean::{Cleaner, Fault};
 use read::{DroppedFile, Kept, normalized, read_pairs};
 
@@ -52,8 +54,10 @@ pub struct Summary {
     pub valid_pairs: usize,
     /// Target tokens in valid.ids, end marks not counted.
     pub valid_target_tokens: usize,
-    /// Size of the vocabulary.
+    /// Size of the target's vocabulary, or of both sides'.
     pub n_vocab: usize,
+    /// Size of the source's own vocabulary; 0 where both sides share one.
+    pub n_source_vocab: usize,
 }
 
 /// What one file contributes before the mix.
@@ -100,27 +104,11 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     let train = mix(&plan, pairs, &mut summary, &mut rng);
     ensure!(!train.is_empty(), "no pair is left to train on: {}", reasons(&summary));
 
-    let tokenizer = match &plan.tokenizer {
-        Some(path) => {
-            let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))?
-        }
-        None => {
-            let learning = Instant::now();
-            let spinner = spinner(format!("learning {} subwords from {} pairs", plan.vocab, train.len()));
-            let sentences = train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
-            let tokenizer = match plan.subwords {
-                SubwordKind::Bpe => traduko_text::train(sentences, plan.vocab)?,
-                SubwordKind::Unigram => traduko_text::train_unigram(sentences, plan.vocab)?,
-            };
-            spinner.finish_and_clear();
-            eprintln!("{} subwords learned in {:.1} s", tokenizer.n_vocab(), learning.elapsed().as_secs_f64());
-            tokenizer
-        }
-    };
-    summary.n_vocab = tokenizer.n_vocab();
-    let train_set = encode(&tokenizer, &train, "training")?;
-    let valid_set = encode(&tokenizer, &valid, "validation")?;
+    let vocabulary = vocabulary(&plan, &train)?;
+    summary.n_vocab = vocabulary.target().n_vocab();
+    summary.n_source_vocab = vocabulary.n_source_vocab();
+    let train_set = encode(&plan, &vocabulary, &train, "training")?;
+    let valid_set = encode(&plan, &vocabulary, &valid, "validation")?;
     for (index, pair) in train.iter().enumerate() {
         let count = summary.tags.entry(pair.tag.clone()).or_default();
         count.pairs += 1;
@@ -137,7 +125,7 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
         let path = plan.out.join(name);
         write_atomically(&path, bytes).with_context(|| format!("writing {}", path.display()))
     };
-    write("tokenizer.json", tokenizer.to_json()?.as_bytes())?;
+    TokenizerFiles::of(&vocabulary)?.write(&plan.out)?;
     train_set.write(&plan.out.join("train.ids"))?;
     valid_set.write(&plan.out.join("valid.ids"))?;
     let record = Record { arguments: &plan, summary: &summary };
@@ -229,17 +217,74 @@ fn mix(plan: &PreparePlan, mut pairs: Vec<Kept>, summary: &mut Summary, rng: &mu
     mixed
 }
 
-fn encode(tokenizer: &SubwordTokenizer, pairs: &[Pair], what: &str) -> anyhow::Result<Dataset> {
+/// Reads or learns the subwords of both sides.
+fn vocabulary(plan: &PreparePlan, train: &[Pair]) -> anyhow::Result<Vocabulary> {
+    let mut tags: Vec<&str> = plan.source_tags.values().map(String::as_str).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    let sources = || train.iter().map(|pair| pair.source.as_str());
+    let targets = || train.iter().map(|pair| pair.target.as_str());
+    let vocabulary = match (&plan.tokenizer, plan.source_vocab) {
+        (Some(path), _) => {
+            let source = plan.source_tokenizer.as_deref().map(read_tokenizer).transpose()?;
+            Vocabulary::new(read_tokenizer(path)?, source)
+        }
+        (None, Some(n_source)) => {
+            let source = learn(plan.subwords, n_source, &tags, "source ", sources)?;
+            Vocabulary::new(learn(plan.subwords, plan.vocab, &[], "target ", targets)?, Some(source))
+        }
+        (None, None) => {
+            let sentences = || train.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]);
+            learn(plan.subwords, plan.vocab, &tags, "", sentences)?.into()
+        }
+    };
+    for tag in tags {
+        vocabulary.source().tag(tag).context("--source-tags")?;
+    }
+    Ok(vocabulary)
+}
+
+fn read_tokenizer(path: &Path) -> anyhow::Result<SubwordTokenizer> {
+    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    SubwordTokenizer::from_json(&bytes).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Learns at most `n` subwords, `tags` among them.
+fn learn<'a, I: Iterator<Item = &'a str> + Send>(
+    kind: SubwordKind,
+    n: usize,
+    tags: &[&str],
+    of: &str,
+    sentences: impl Fn() -> I,
+) -> anyhow::Result<SubwordTokenizer> {
+    let learning = Instant::now();
+    let spinner = spinner(format!("learning {n} {of}subwords from {} sentences", sentences().count()));
+    let n_words = n.saturating_sub(tags.len());
+    let tokenizer = match kind {
+        SubwordKind::Bpe => traduko_text::train(sentences(), n_words)?,
+        SubwordKind::Unigram => traduko_text::train_unigram(sentences(), n_words)?,
+    };
+    let tokenizer = tokenizer.with_tags(tags).context("--source-tags")?;
+    spinner.finish_and_clear();
+    eprintln!("{} {of}subwords learned in {:.1} s", tokenizer.n_vocab(), learning.elapsed().as_secs_f64());
+    Ok(tokenizer)
+}
+
+fn encode(plan: &PreparePlan, vocabulary: &Vocabulary, pairs: &[Pair], what: &str) -> anyhow::Result<Dataset> {
     let bar = ProgressBar::new(pairs.len() as u64);
     let style = ProgressStyle::with_template("encoding {msg} {wide_bar} {human_pos}/{human_len} {eta}")?;
     bar.set_style(style);
     bar.set_message(what.to_owned());
-    let mut set = Dataset::new(tokenizer.n_vocab());
+    let (source, target) = (vocabulary.source(), vocabulary.target());
+    let mut set = Dataset::new(target.n_vocab()).with_source_vocab(vocabulary.n_source_vocab());
+    let encode = |pair: &Pair| {
+        let mut ids: Vec<u32> =
+            plan.source_tag(&pair.tag).map(|tag| source.tag(tag)).transpose()?.into_iter().collect();
+        ids.extend(source.encode_ids(&pair.source)?);
+        Ok((ids, target.encode_ids(&pair.target)?))
+    };
     for chunk in pairs.chunks(20_000) {
-        let encoded: Result<Vec<_>, traduko_text::TextError> = chunk
-            .par_iter()
-            .map(|pair| Ok((tokenizer.encode_ids(&pair.source)?, tokenizer.encode_ids(&pair.target)?)))
-            .collect();
+        let encoded: Result<Vec<_>, traduko_text::TextError> = chunk.par_iter().map(encode).collect();
         for (source, target) in encoded? {
             set.push(&source, &target);
         }

@@ -11,7 +11,7 @@ use traduko_translator::{TranslateOptions, Translation};
 
 use crate::atomic::write_atomically;
 use crate::config::TrainConfig;
-use crate::native::{n_threads, open_translator, translate_on_all_cores};
+use crate::native::{SourceTagArgs, n_threads, open_translator, translate_on_all_cores};
 use crate::train::{CONFIG, Checkpoint, LAST, LogRecords, TrainSummary};
 
 mod attention;
@@ -154,7 +154,7 @@ fn sentences(file: Option<&Path>) -> anyhow::Result<Vec<String>> {
 
 fn translate(run: &Path, sources: Vec<String>) -> anyhow::Result<Vec<Sample>> {
     let options = TranslateOptions { with_attention: true, ..TranslateOptions::default() };
-    let translator = open_translator(run)?;
+    let translator = open_translator(run, &SourceTagArgs::default())?;
     let translations = translate_on_all_cores(&translator, &sources, &options, n_threads(None)?, |_| {})?;
     Ok(sources.into_iter().zip(translations).map(|(source, translation)| Sample { source, translation }).collect())
 }

@@ -10,7 +10,7 @@ use traduko_model::{Pairs, Seq2Seq};
 use crate::cores::map_on_threads;
 use crate::corpus::read_moses;
 use crate::device::Cpu;
-use crate::native::{ModelFolder, n_threads};
+use crate::native::{ModelFolder, SourceTagArgs, n_threads};
 
 /// Print the log-probability that a model gives to each of some translations
 ///
@@ -26,6 +26,9 @@ pub struct ScoreArgs {
     /// Their translations, a line each
     #[arg(long, value_name = "FILE")]
     pub target: PathBuf,
+    /// What every source begins with.
+    #[command(flatten)]
+    pub source_tag: SourceTagArgs,
     /// Divide by the number of target subwords, the end mark included
     #[arg(long)]
     pub normalize: bool,
@@ -58,15 +61,15 @@ struct Totals {
 pub fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.batch > 0, "--batch 0: found 0, expected at least 1");
     let threads = n_threads(args.threads)?;
-    let (network, tokenizer, _) = ModelFolder::open(&args.model)?.into_network()?;
+    let (network, vocabulary, _) = ModelFolder::open(&args.model)?.into_network(&args.source_tag)?;
     let (mut sources, mut targets) = (Vec::new(), Vec::new());
     read_moses(&args.source, &args.target, |pair| {
         sources.push(pair.source);
         targets.push(pair.target);
     })?;
-    let encode = |texts: &[String]| texts.iter().map(|text| Ok(tokenizer.encode_ids(text)?)).collect();
-    let [sources, targets]: [anyhow::Result<Vec<Vec<u32>>>; 2] = [encode(&sources), encode(&targets)];
-    let (sources, targets) = (sources?, targets?);
+    let sources = sources.iter().map(|text| Ok(vocabulary.encode_source(text)?)).collect::<anyhow::Result<Vec<_>>>()?;
+    let targets = targets.iter().map(|text| Ok(vocabulary.target().encode_ids(text)?));
+    let targets = targets.collect::<anyhow::Result<Vec<_>>>()?;
     let scores = log_probabilities(&network, &sources, &targets, args.batch, threads)?;
     let subwords: usize = targets.iter().map(|target| target.len() + 1).sum();
     let log_probability: f64 = scores.iter().sum();

@@ -18,7 +18,7 @@ use traduko_translator::TranslateOptions;
 
 use crate::atomic::write_atomically;
 use crate::corpus::Lines;
-use crate::native::{ModelFolder, n_threads, translate_on_all_cores};
+use crate::native::{ModelFolder, SourceTagArgs, n_threads, translate_on_all_cores};
 
 /// Translate text of one language into parallel text to train on
 ///
@@ -28,6 +28,9 @@ pub struct SynthesizeArgs {
     /// Package (int8) or training run (floats)
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
+    /// What every source begins with.
+    #[command(flatten)]
+    pub source_tag: SourceTagArgs,
     /// Text to translate, a sentence a line; plain, gzip or zstd
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
@@ -37,13 +40,9 @@ pub struct SynthesizeArgs {
     /// Which side of the pairs is the machine's
     #[arg(long, value_enum)]
     pub direction: Direction,
-    /// First column of all pairs, for weights and exclusions [default: back-translated or distilled]
+    /// First column of all pairs, for weights, exclusions and source tags [default: back-translated or distilled]
     #[arg(long, value_name = "TAG", help_heading = "Output")]
     pub tag: Option<String>,
-    /// Word to put before each synthetic source, such as <BT>, so that the network can tell it from human text
-    /// (Caswell et al., 2019)
-    #[arg(long, value_name = "WORD", help_heading = "Output")]
-    pub mark: Option<String>,
     /// Hypotheses kept at each step; 1 is greedy and fastest
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Search")]
     pub beam: usize,
@@ -79,7 +78,7 @@ struct Settings {
     input_bytes: u64,
     direction: Direction,
     tag: String,
-    mark: Option<String>,
+    source_tag: Option<String>,
     beam: usize,
     length_penalty: f32,
 }
@@ -116,19 +115,16 @@ pub fn run(args: SynthesizeArgs) -> anyhow::Result<()> {
         input_bytes,
         direction: args.direction,
         tag: word("--tag", args.tag.as_deref().unwrap_or(default_tag(args.direction)))?,
-        mark: args.mark.as_deref().map(|mark| word("--mark", mark)).transpose()?,
+        source_tag: args.source_tag.source_tag.clone(),
         beam: args.beam,
         length_penalty: args.length_penalty,
     };
-    ensure!(
-        settings.mark.is_none() || args.direction == Direction::Back,
-        "--mark: only a synthetic source is marked (wanted --direction back)"
-    );
     let Some(mut output) = Output::open(&args.output, settings)? else {
         eprintln!("{}: complete already", args.output.display());
         return Ok(());
     };
-    let translator = model.into_translator().with_context(|| format!("model {}", args.model.display()))?;
+    let translator =
+        model.into_translator(&args.source_tag).with_context(|| format!("model {}", args.model.display()))?;
     let mut lines = Lines::open(&args.input)?;
     for line in 0..output.position.lines {
         let found = lines.next()?;
@@ -276,7 +272,7 @@ impl Output {
 
     /// Adds the pairs of a chunk of lines, and only then says so.
     fn append(&mut self, n_lines: usize, texts: &[String], translations: &[String]) -> anyhow::Result<()> {
-        let Settings { direction, tag, mark, .. } = &self.position.settings;
+        let Settings { direction, tag, .. } = &self.position.settings;
         let mut rows = String::new();
         let mut n_pairs = 0;
         for (text, translation) in texts.iter().zip(translations).filter(|(_, translation)| !translation.is_empty()) {
@@ -284,8 +280,7 @@ impl Output {
                 Direction::Back => (translation, text),
                 Direction::Forward => (text, translation),
             };
-            let mark = mark.as_ref().map(|mark| format!("{mark} ")).unwrap_or_default();
-            rows.push_str(&format!("{tag}\t{mark}{source}\t{target}\n"));
+            rows.push_str(&format!("{tag}\t{source}\t{target}\n"));
             n_pairs += 1;
         }
         let writing = || format!("writing {}.partial", self.path.display());
@@ -327,7 +322,7 @@ mod tests {
             input_bytes: 9,
             direction: Direction::Back,
             tag: "bt".into(),
-            mark: Some("<BT>".into()),
+            source_tag: None,
             beam: 1,
             length_penalty: 1.0,
         }
@@ -349,7 +344,7 @@ mod tests {
         assert_eq!((output.position.lines, output.position.pairs), (2, 1));
         output.append(1, &["deux".into()], &["two".into()]).unwrap();
         output.finish().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "bt\t<BT> one\tun\nbt\t<BT> two\tdeux\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "bt\tone\tun\nbt\ttwo\tdeux\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let error = Output::open(&path, settings()).err().unwrap().to_string();
         assert!(error.contains("is there already"), "{error}");

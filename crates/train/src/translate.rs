@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use traduko_translator::{Glossary, TranslateOptions, Translation};
 
 use crate::corpus;
-use crate::native::{n_threads, open_translators, translate_on_all_cores};
+use crate::native::{SourceTagArgs, n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
 
 /// Lines translated at once when no person waits for each: enough to fill batches of like lengths.
@@ -22,6 +22,9 @@ pub struct TranslateArgs {
     /// Package (int8) or training run (floats); repeated, these choose every subword together
     #[arg(long, value_name = "DIR", required = true)]
     pub model: Vec<PathBuf>,
+    /// What every source begins with.
+    #[command(flatten)]
+    pub source_tag: SourceTagArgs,
     /// How the translation of each line begins, a line each, which may be empty
     #[arg(long, value_name = "FILE")]
     pub prefixes: Option<PathBuf>,
@@ -63,7 +66,7 @@ pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
     let mut options = args.options()?;
     let prefixes = args.prefixes.as_deref().map(corpus::read_lines).transpose()?;
     let threads = n_threads(args.search.threads)?;
-    let translator = open_translators(&args.model)?;
+    let translator = open_translators(&args.model, &args.source_tag)?;
     let stdin = io::stdin().lock();
     // A person at the keyboard wants an answer to every line.
     let lines_at_once = if stdin.is_terminal() { 1 } else { LINES_AT_ONCE };

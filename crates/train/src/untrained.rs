@@ -59,7 +59,7 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
         Ok((json, n_vocab))
     };
     let (tokenizer_json, n_vocab) = read().with_context(|| args.tokenizer.display().to_string())?;
-    let mut config = ModelConfig { n_vocab, ..settings.model };
+    let mut config = ModelConfig { n_vocab, n_source_vocab: 0, ..settings.model };
     let mut weights = endless(&config);
     preview::add(&mut config, &mut weights, args.preview, None)?;
     let package = write(
@@ -68,8 +68,10 @@ pub fn run(args: UntrainedArgs) -> anyhow::Result<ExitCode> {
             config: &config,
             weights: &weights,
             tokenizer_json: &tokenizer_json,
+            source_tokenizer_json: None,
             source_language: args.source_language,
             target_language: args.target_language,
+            source_tag: None,
             licences: Vec::new(),
             notes: Default::default(),
             recipe: BTreeMap::from([("untrained".to_owned(), true.into())]),

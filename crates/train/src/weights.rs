@@ -17,11 +17,12 @@ use half::bf16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 use traduko_model::{ModelConfig, NamedTensor, PREVIEW};
-use traduko_package::{MANIFEST_FILE, Package, TOKENIZER_FILE};
+use traduko_package::{MANIFEST_FILE, Package};
 
 use crate::{
     atomic::write_atomically,
     config::TrainConfig,
+    tokenizers::TokenizerFiles,
     train::{CONFIG, Checkpoint, LAST, TrainSummary},
 };
 
@@ -61,11 +62,10 @@ pub fn run(args: WeightsArgs) -> anyhow::Result<ExitCode> {
             eprintln!("step {}: {count} pieces in {}", checkpoint.summary.step, args.out.display());
         }
     }
-    for name in [CONFIG, TOKENIZER_FILE] {
-        let from = args.run.join(name);
-        let data = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
-        write_atomically(&args.out.join(name), &data).with_context(|| format!("writing {name}"))?;
-    }
+    let from = args.run.join(CONFIG);
+    let data = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    write_atomically(&args.out.join(CONFIG), &data).with_context(|| format!("writing {CONFIG}"))?;
+    TokenizerFiles::read(&args.run)?.write(&args.out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -129,7 +129,7 @@ pub struct GivenWeights {
     /// Their network.
     pub model: ModelConfig,
     /// The subwords that they know.
-    pub tokenizer_json: Vec<u8>,
+    pub tokenizers: TokenizerFiles,
     /// The weights without moments; its summary says that Adam starts anew.
     pub checkpoint: Checkpoint,
 }
@@ -144,9 +144,8 @@ impl GivenWeights {
             return Self::of_package(folder).with_context(|| format!("package {}", folder.display()));
         }
         let checkpoint = read_pieces(folder)?;
-        let tokenizer = folder.join(TOKENIZER_FILE);
-        let tokenizer_json = fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
-        Ok(Self { model: TrainConfig::read(&folder.join(CONFIG), &[])?.model, tokenizer_json, checkpoint })
+        let tokenizers = TokenizerFiles::read(folder)?;
+        Ok(Self { model: TrainConfig::read(&folder.join(CONFIG), &[])?.model, tokenizers, checkpoint })
     }
 
     fn of_package(folder: &Path) -> anyhow::Result<Self> {
@@ -162,9 +161,9 @@ impl GivenWeights {
         };
         let mut weights = package.dequantized_weights()?;
         weights.retain(|tensor| !PREVIEW.contains(&tensor.name.as_str()));
-        let Package { config: model, tokenizer_json, .. } = package;
-        let model = ModelConfig { d_preview: 0, ..model };
-        Ok(Self { model, tokenizer_json, checkpoint: Checkpoint { summary, weights, moments: Vec::new() } })
+        let Package { config: model, tokenizer_json: tokenizer, source_tokenizer_json: source, .. } = package;
+        let (model, tokenizers) = (ModelConfig { d_preview: 0, ..model }, TokenizerFiles { tokenizer, source });
+        Ok(Self { model, tokenizers, checkpoint: Checkpoint { summary, weights, moments: Vec::new() } })
     }
 }
 

@@ -7,6 +7,7 @@ use clap::Parser;
 use traduko_text::SubwordTokenizer;
 use traduko_train::dataset::Dataset;
 use traduko_train::prepare::{PrepareArgs, Summary, run};
+use traduko_train::tokenizers::TokenizerFiles;
 use traduko_train::toy;
 
 #[derive(Parser)]
@@ -136,6 +137,59 @@ fn the_same_arguments_give_the_same_pairs_and_a_tokenizer_is_reused() {
     }
     folder.prepare(&format!("{common} --out @c --tokenizer @a/tokenizer.json --seed 2")).unwrap();
     assert_ne!(decoded(&folder.path("c"), "train.ids"), decoded(&folder.path("a"), "train.ids"));
+}
+
+#[test]
+fn each_side_gets_its_subwords() {
+    let folder = Folder::new();
+    let common = "--tsv @toy.tsv.zst --hold-out number=10";
+    let summary = folder.prepare(&format!("{common} --out @data --vocab 600 --source-vocab 500")).unwrap();
+    assert!((summary.n_vocab, summary.n_source_vocab) <= (600, 500) && summary.n_source_vocab > 460, "{summary:?}");
+    let files = TokenizerFiles::read(&folder.path("data")).unwrap();
+    let vocabulary = files.vocabulary().unwrap();
+    let set = Dataset::read(&folder.path("data/valid.ids")).unwrap();
+    assert_eq!((set.n_vocab(), set.n_source_vocab()), (summary.n_vocab, summary.n_source_vocab));
+    let (source, target) = (vocabulary.source(), vocabulary.target());
+    let (english, french) = (source.decode(set.source(0)).unwrap(), target.decode(set.target(0)).unwrap());
+    assert_eq!(set.source(0), source.encode_ids(&english).unwrap());
+    assert_eq!(set.target(0), target.encode_ids(&french).unwrap());
+    // A word of one side is one subword there and several on the other.
+    let n_pieces = |of: &SubwordTokenizer, word| of.encode(word).unwrap().pieces.len();
+    assert_eq!((n_pieces(source, "three"), n_pieces(target, "trois")), (1, 1));
+    assert!(n_pieces(source, "trois") > 1 && n_pieces(target, "three") > 1);
+
+    let given = "--tokenizer @data/tokenizer.json --source-tokenizer @data/source_tokenizer.json";
+    folder.prepare(&format!("{common} --out @again {given}")).unwrap();
+    assert_eq!(TokenizerFiles::read(&folder.path("again")).unwrap(), files);
+    assert_eq!(Dataset::read(&folder.path("again/valid.ids")).unwrap(), set);
+    // One tokenizer for both, in the place of two.
+    folder.prepare(&format!("{common} --out @again --vocab 600")).unwrap();
+    assert_eq!(TokenizerFiles::read(&folder.path("again")).unwrap().source, None);
+}
+
+#[test]
+fn sources_begin_with_the_tag_of_their_language() {
+    let folder = Folder::new();
+    let common = "--tsv @toy.tsv.zst --vocab 700 --hold-out number=10 --exclude date";
+    folder.prepare(&format!("{common} --out @data --source-tags number=<2fr>")).unwrap();
+    let json = fs::read(folder.path("data/tokenizer.json")).unwrap();
+    let tokenizer = SubwordTokenizer::from_json(&json).unwrap();
+    let tag = tokenizer.tag("<2fr>").unwrap();
+    for name in ["train.ids", "valid.ids"] {
+        let set = Dataset::read(&folder.path("data").join(name)).unwrap();
+        assert!((0..set.len()).all(|pair| set.source(pair)[0] == tag && !set.target(pair).contains(&tag)), "{name}");
+    }
+    // Text that looks like the tag is text.
+    assert!(!tokenizer.encode_ids("one <2fr> two").unwrap().contains(&tag));
+    assert_eq!(decoded(&folder.path("data"), "valid.ids")[0].0.matches('<').count(), 0);
+
+    let error =
+        |arguments: &str| format!("{:#}", folder.prepare(&format!("{common} --out @c {arguments}")).unwrap_err());
+    assert!(error("--source-tags novel=<2fr>").starts_with("no pair has the tag \"novel\""));
+    assert!(error("--source-tags number=fr").contains("wanted letters, digits and hyphens between < and >"));
+    assert!(error("--source-tags number=<s>").contains("the vocabulary has it already"));
+    let message = error("--source-tags number=<2de> --tokenizer @data/tokenizer.json");
+    assert_eq!(message, "--source-tags: tag \"<2de>\": the vocabulary has <2fr>");
 }
 
 #[test]

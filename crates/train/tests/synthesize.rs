@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use traduko_text::SubwordTokenizer;
+use traduko_train::dataset::Dataset;
+
 fn synthesize(folder: &Path, arguments: &str) -> Command {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/en-fr");
     let mut command = Command::new(env!("CARGO_BIN_EXE_traduko"));
@@ -67,18 +70,22 @@ fn killed_and_resumed_is_the_same_as_in_one_go() {
 }
 
 #[test]
-fn a_synthetic_source_is_marked_and_prepare_reads_it() {
+fn prepare_reads_synthetic_pairs_and_tags_their_sources() {
     let folder = folder();
-    let arguments = "--input mono.zst --direction back --mark <BT> --tag bt --output back.tsv --beam 2";
+    let arguments = "--input mono.zst --direction back --tag bt --output back.tsv --beam 2";
     assert!(synthesize(folder.path(), arguments).status().expect("runs").success());
     let pairs = fs::read_to_string(folder.path().join("back.tsv")).expect("there");
-    assert!(pairs.lines().all(|line| line.starts_with("bt\t<BT> ") && line.ends_with("at home.")), "{pairs}");
+    assert!(pairs.lines().all(|line| line.starts_with("bt\t") && line.ends_with("at home.")), "{pairs}");
     let status = Command::new(env!("CARGO_BIN_EXE_traduko"))
-        .args(["prepare", "--tsv", "back.tsv", "--out", "data", "--vocab", "500"])
+        .args(["prepare", "--tsv", "back.tsv", "--out", "data", "--vocab", "500", "--source-tags", "bt=<BT>"])
         .current_dir(folder.path())
         .stderr(Stdio::null())
         .status();
     assert!(status.expect("runs").success());
+    let json = fs::read(folder.path().join("data/tokenizer.json")).expect("there");
+    let tag = SubwordTokenizer::from_json(&json).expect("a tokenizer").tag("<BT>").expect("its tag");
+    let set = Dataset::read(&folder.path().join("data/train.ids")).expect("there");
+    assert!((0..set.len()).all(|pair| set.source(pair)[0] == tag && !set.source(pair)[1..].contains(&tag)));
 }
 
 #[test]
@@ -91,9 +98,6 @@ fn bad_arguments_are_named() {
     };
     assert!(error("--input none --direction back --output a.tsv").contains("opening none"));
     assert!(error("--input mono.zst --direction back --output a.tsv --chunk 0").contains("expected at least 1"));
-    assert!(
-        error("--input mono.zst --direction forward --output a.tsv --mark <F>").contains("only a synthetic source")
-    );
     let message = error("--input mono.zst --direction sideways --output a.tsv");
     assert!(message.contains("back") && message.contains("forward"), "{message}");
     fs::write(folder.path().join("latin"), b"caf\xe9\n").expect("written");

@@ -10,12 +10,14 @@ pub enum TranslateError {
     /// The package is broken.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// The tokenizer is broken.
-    #[error("tokenizer.json: {0}")]
+    /// A tokenizer is broken.
+    #[error(transparent)]
     Tokenizer(#[from] TextError),
     /// Tokenizer and network are of different models.
-    #[error("tokenizer.json has {tokenizer} tokens, the network has {network}; both must come from one training run")]
+    #[error("{file} has {tokenizer} tokens, the network has {network}; both must come from one training run")]
     Vocabulary {
+        /// Which tokenizer.
+        file: &'static str,
         /// Tokens of the tokenizer.
         tokenizer: usize,
         /// Rows of the network's embedding.

@@ -35,4 +35,4 @@ pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
 pub use plan::Plan;
 pub use traduko_model::{Sampling, Steering};
 pub use translation::{Alternative, SentenceTranslation, Translation};
-pub use translator::{FinishedBatch, Translator};
+pub use translator::{FinishedBatch, Translator, vocabulary_of};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use traduko_text::{Encoding, Kept, Normalized, SubwordTokenizer, is_all_caps, kept_ranges, split_sentences};
+use traduko_text::{Encoding, Kept, Normalized, Vocabulary, is_all_caps, kept_ranges, split_sentences};
 
 use crate::mask::{Masked, Term};
 use crate::numbers::numbers;
@@ -36,14 +36,14 @@ pub(crate) struct Segment {
 impl Segment {
     /// `None` where it has more terms than can be masked.
     fn new(
-        tokenizer: &SubwordTokenizer,
+        vocabulary: &Vocabulary,
         (text, content): (usize, &str),
         range: Range<usize>,
         terms: &[Term],
     ) -> Result<Option<Self>, TranslateError> {
         let Some(mut masked) = Masked::new(content, range.clone(), within(terms, &range)) else { return Ok(None) };
         let is_shouted = is_all_caps(&content[range.clone()]) && masked.make_small();
-        let Encoding { ids, pieces, offsets } = tokenizer.encode(&masked.text)?;
+        let Encoding { ids, pieces, offsets } = vocabulary.source().encode(&masked.text)?;
         let normalized = Normalized::new(&masked.text);
         let origins = offsets.into_iter().map(|offset| masked.origin(normalized.origin(offset))).collect();
         Ok(Some(Self { text, range, masked, is_shouted, ids, pieces, origins, prefix: Vec::new() }))
@@ -63,7 +63,7 @@ pub struct Plan {
 
 impl Plan {
     pub(crate) fn new(
-        tokenizer: &SubwordTokenizer,
+        vocabulary: &Vocabulary,
         max_tokens: usize,
         texts: &[String],
         options: &TranslateOptions,
@@ -81,7 +81,7 @@ impl Plan {
             let mut parts = Vec::new();
             for sentence in sentences(content, terms) {
                 let mut fits = |range: Range<usize>| -> Result<_, TranslateError> {
-                    let segment = Segment::new(tokenizer, (text, content), range, terms)?;
+                    let segment = Segment::new(vocabulary, (text, content), range, terms)?;
                     Ok(segment.filter(|segment| segment.ids.len() <= max_tokens))
                 };
                 split_to_fit(content, sentence, &whole, &mut fits, &mut parts)?;
@@ -91,12 +91,12 @@ impl Plan {
                 // One character of more subwords than the limit is passed on whole.
                 let segment = match segment {
                     Some(segment) => Some(segment),
-                    None => Segment::new(tokenizer, (text, content), range, terms)?,
+                    None => Segment::new(vocabulary, (text, content), range, terms)?,
                 };
                 segments.extend(segment.filter(|segment| !segment.ids.is_empty()));
             }
             if let (Some(segment), Some(prefix)) = (segments.get_mut(first), options.prefixes.get(text)) {
-                segment.prefix = tokenizer.encode_ids(prefix)?;
+                segment.prefix = vocabulary.target().encode_ids(prefix)?;
             }
         }
         let batches = batches(&segments, options.batch_sentences);
@@ -120,17 +120,17 @@ impl Plan {
     /// The same segment with other terms; `None` where they are too many.
     pub(crate) fn with_terms(
         &self,
-        tokenizer: &SubwordTokenizer,
+        vocabulary: &Vocabulary,
         segment: &Segment,
         terms: &[Term],
     ) -> Result<Option<Segment>, TranslateError> {
-        Segment::new(tokenizer, (segment.text, &self.texts[segment.text]), segment.range.clone(), terms)
+        Segment::new(vocabulary, (segment.text, &self.texts[segment.text]), segment.range.clone(), terms)
     }
 
     /// A segment cut at `terms`: what is left of it, each without terms.
     pub(crate) fn parts(
         &self,
-        tokenizer: &SubwordTokenizer,
+        vocabulary: &Vocabulary,
         segment: &Segment,
         terms: &[Term],
     ) -> Result<Vec<Segment>, TranslateError> {
@@ -141,7 +141,7 @@ impl Plan {
         for (start, end) in starts.zip(ends) {
             let range = trimmed(content, start..end);
             if content[range.clone()].contains(char::is_alphabetic) {
-                parts.extend(Segment::new(tokenizer, (segment.text, content), range, &[])?);
+                parts.extend(Segment::new(vocabulary, (segment.text, content), range, &[])?);
             }
         }
         Ok(parts)

@@ -6,7 +6,7 @@ use std::ops::Range;
 use traduko_kernels::Kernels;
 use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, beam_search};
 use traduko_package::Package;
-use traduko_text::SubwordTokenizer;
+use traduko_text::{TextError, Vocabulary};
 
 use crate::loops::without_loops;
 use crate::numbers::has_numbers;
@@ -17,7 +17,7 @@ use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateErr
 #[derive(Debug)]
 pub struct Translator<B: Kernels> {
     networks: Vec<Seq2Seq<B>>,
-    tokenizer: SubwordTokenizer,
+    vocabulary: Vocabulary,
     max_source_tokens: usize,
     device: B::Device,
 }
@@ -30,37 +30,38 @@ impl<B: Kernels> Translator<B> {
     /// A translator from a checked package; the package may be dropped afterwards.
     pub fn from_package(package: &Package, device: &B::Device) -> Result<Self, TranslateError> {
         // The tokenizer first: should it be broken, no weight has been copied.
-        let tokenizer = SubwordTokenizer::from_json(&package.tokenizer_json)?;
-        check_vocabulary(&tokenizer, package.config.n_vocab)?;
-        Self::new(package.build_model(device)?, tokenizer, &package.config, device)
+        let vocabulary = vocabulary_of(package)?;
+        check_vocabulary(&vocabulary, package.config.n_vocab, package.config.n_source_vocab)?;
+        Self::new(package.build_model(device)?, vocabulary, &package.config, device)
     }
 
     /// A translator from its parts; `network` was built from `config` and lies on `device`.
     pub fn new(
         network: Seq2Seq<B>,
-        tokenizer: SubwordTokenizer,
+        vocabulary: Vocabulary,
         config: &ModelConfig,
         device: &B::Device,
     ) -> Result<Self, TranslateError> {
-        check_vocabulary(&tokenizer, config.n_vocab)?;
-        // The search appends the end mark, which counts too.
-        let max_source_tokens = config.max_source_length.saturating_sub(1).max(1);
-        Ok(Self { networks: vec![network], tokenizer, max_source_tokens, device: device.clone() })
+        check_vocabulary(&vocabulary, config.n_vocab, config.n_source_vocab)?;
+        // The tag counts, and the end mark that the search appends.
+        let around = vocabulary.source_tag().len() + 1;
+        let max_source_tokens = config.max_source_length.saturating_sub(around).max(1);
+        Ok(Self { networks: vec![network], vocabulary, max_source_tokens, device: device.clone() })
     }
 
-    /// The networks of both, which choose every token together, with the tokenizer of the first. Ends with
+    /// The networks of both, which choose every token together, with the subwords of the first. Ends with
     /// [`TranslateError::Vocabulary`] where the other has another number of subwords; that they are the same is the caller's
     /// to know.
     pub fn with(mut self, other: Self) -> Result<Self, TranslateError> {
-        check_vocabulary(&self.tokenizer, other.tokenizer.n_vocab())?;
+        check_vocabulary(&self.vocabulary, other.vocabulary.target().n_vocab(), other.vocabulary.n_source_vocab())?;
         self.max_source_tokens = self.max_source_tokens.min(other.max_source_tokens);
         self.networks.extend(other.networks);
         Ok(self)
     }
 
-    /// The tokenizer, for those who want to show subwords.
-    pub fn tokenizer(&self) -> &SubwordTokenizer {
-        &self.tokenizer
+    /// The subwords, for those who want to show them.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// Translates texts of any length, batch by batch, and reports after each batch.
@@ -89,7 +90,7 @@ impl<B: Kernels> Translator<B> {
 
     /// Splits texts into sentences and sentences into batches, which [`Self::run_batch`] takes in any order.
     pub fn plan(&self, texts: &[String], options: &TranslateOptions) -> Result<Plan, TranslateError> {
-        Plan::new(&self.tokenizer, self.max_source_tokens, texts, options)
+        Plan::new(&self.vocabulary, self.max_source_tokens, texts, options)
     }
 
     /// Translates one batch of a plan; a batch that the plan does not have is empty.
@@ -118,14 +119,14 @@ impl<B: Kernels> Translator<B> {
     ) -> Result<Finished, TranslateError> {
         let terms = plan.terms_and_numbers(segment);
         if terms.len() > segment.masked.n_terms() {
-            let again = plan.with_terms(&self.tokenizer, segment, &terms)?;
+            let again = plan.with_terms(&self.vocabulary, segment, &terms)?;
             let again: Vec<&Segment> = again.iter().collect();
             if let Some(Some(found)) = self.search(&again, plan, max_length).await?.pop() {
                 return Ok(found);
             }
         }
         let mut translated = Vec::new();
-        for part in plan.parts(&self.tokenizer, segment, &terms)? {
+        for part in plan.parts(&self.vocabulary, segment, &terms)? {
             let found = self.search(&[&part], plan, max_length).await?;
             translated.extend(found.into_iter().flatten().map(|found| (part.clone(), found)));
         }
@@ -142,7 +143,8 @@ impl<B: Kernels> Translator<B> {
         if segments.is_empty() {
             return Ok(Vec::new());
         }
-        let sources: Vec<Vec<u32>> = segments.iter().map(|segment| segment.ids.clone()).collect();
+        let tag = self.vocabulary.source_tag();
+        let sources: Vec<Vec<u32>> = segments.iter().map(|segment| [tag, &segment.ids].concat()).collect();
         let is_drawn = plan.options.steering.sampling.is_some();
         let options = SearchOptions {
             beam: plan.options.beam,
@@ -196,17 +198,19 @@ impl<B: Kernels> Translator<B> {
                 chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
                 continue;
             }
-            // The end marks have a row and a column, but no piece to show.
+            // The end marks have a row and a column and a tag has a column, but no piece to show.
+            let n_tags = self.vocabulary.source_tag().len();
             let n_rows = rows.len();
             let with_row = kept.iter().filter(|&&at| at < n_rows);
             let mut attention: Vec<Vec<f32>> = with_row.map(|&at| take(&mut rows[at])).collect();
             for row in &mut attention {
+                row.drain(..n_tags);
                 row.truncate(segment.pieces.len());
             }
             let position = |range: Range<usize>| unmasked.position(range.start)..unmasked.position(range.end);
             let sentence = SentenceTranslation {
                 source_pieces: segment.pieces.clone(),
-                target_pieces: self.tokenizer.pieces(&tokens),
+                target_pieces: self.vocabulary.target().pieces(&tokens),
                 source_offsets: segment.origins.clone(),
                 target_offsets: offsets.into_iter().map(position).collect(),
                 score,
@@ -220,21 +224,38 @@ impl<B: Kernels> Translator<B> {
     }
 
     fn has_letters(&self, token: u32) -> bool {
-        self.tokenizer.pieces(&[token]).iter().any(|piece| piece.contains(char::is_alphabetic))
+        self.vocabulary.target().pieces(&[token]).iter().any(|piece| piece.contains(char::is_alphabetic))
     }
 
     /// Text of a hypothesis, with the bytes of each token in it. Bytes that a network may spell out include line ends,
     /// which would tear a line in two.
     fn decode(&self, tokens: &[u32]) -> Result<(String, Vec<Range<usize>>), TranslateError> {
-        let (text, offsets) = self.tokenizer.decode_with_offsets(tokens)?;
+        let (text, offsets) = self.vocabulary.target().decode_with_offsets(tokens)?;
         let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
         Ok((text.replace(is_break, " "), offsets))
     }
 }
 
-fn check_vocabulary(tokenizer: &SubwordTokenizer, network: usize) -> Result<(), TranslateError> {
-    match tokenizer.n_vocab() {
-        tokenizer if tokenizer == network => Ok(()),
-        tokenizer => Err(TranslateError::Vocabulary { tokenizer, network }),
+/// The subwords of a package, with the tag that its sources begin with.
+///
+/// # Errors
+/// Where a tokenizer is broken, or has no such tag.
+pub fn vocabulary_of(package: &Package) -> Result<Vocabulary, TextError> {
+    let vocabulary = Vocabulary::from_json(&package.tokenizer_json, package.source_tokenizer_json.as_deref())?;
+    match &package.manifest.source_tag {
+        Some(tag) => vocabulary.with_source_tag(tag),
+        None => Ok(vocabulary),
+    }
+}
+
+/// Compares with the sizes of a network's tables; that of the source is 0 where both sides share theirs.
+fn check_vocabulary(vocabulary: &Vocabulary, target: usize, source: usize) -> Result<(), TranslateError> {
+    let sizes = [
+        ("tokenizer.json", vocabulary.target().n_vocab(), target),
+        ("source_tokenizer.json", vocabulary.n_source_vocab(), source),
+    ];
+    match sizes.into_iter().find(|(_, tokenizer, network)| tokenizer != network) {
+        Some((file, tokenizer, network)) => Err(TranslateError::Vocabulary { file, tokenizer, network }),
+        None => Ok(()),
     }
 }

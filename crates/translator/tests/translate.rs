@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use traduko_kernels::backend::Flex;
-use traduko_model::{ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights};
+use traduko_model::{ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
 use traduko_package::{Package, PackageContents, encode};
-use traduko_text::{MIN_VOCAB, SubwordTokenizer};
+use traduko_text::{MIN_VOCAB, SubwordTokenizer, Vocabulary};
 use traduko_translator::{Flow, TranslateError, TranslateOptions, Translation, Translator};
 
 fn tokenizer() -> SubwordTokenizer {
@@ -51,7 +51,7 @@ static TRANSLATORS: LazyLock<[Translator<Flex>; 2]> = LazyLock::new(|| {
     let package = package(&config, &weights, &tokenizer);
     let int8 = Translator::from_package(&package, &device).expect("a sound package");
     let model = Seq2Seq::build(&config, &mut StoredWeights::new(weights), &device).expect("weights of this network");
-    [Translator::new(model, tokenizer, &config, &device).expect("one vocabulary"), int8]
+    [Translator::new(model, tokenizer.into(), &config, &device).expect("one vocabulary"), int8]
 });
 
 fn package(config: &ModelConfig, weights: &[NamedTensor], tokenizer: &SubwordTokenizer) -> Package {
@@ -60,8 +60,10 @@ fn package(config: &ModelConfig, weights: &[NamedTensor], tokenizer: &SubwordTok
         config,
         weights,
         tokenizer_json: tokenizer_json.as_bytes(),
+        source_tokenizer_json: None,
         source_language: "en".to_owned(),
         target_language: "fr".to_owned(),
+        source_tag: None,
         licences: Vec::new(),
         notes: Default::default(),
         recipe: Default::default(),
@@ -73,6 +75,42 @@ fn package(config: &ModelConfig, weights: &[NamedTensor], tokenizer: &SubwordTok
 fn translate(translator: &Translator<Flex>, texts: &[&str], options: &TranslateOptions) -> Vec<Translation> {
     let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     pollster::block_on(translator.translate(&texts, options, |_| Flow::Continue)).expect("a sound model")
+}
+
+/// One network, two vocabularies, and a tag before each source that the caller never sees.
+#[test]
+fn each_side_has_its_subwords_and_sources_a_tag() {
+    let numbers = (0..200).map(|i| format!("{i} {}", i * 7));
+    let target = traduko_text::train(numbers, MIN_VOCAB + 10).expect("enough text for so few subwords");
+    let source = tokenizer().with_tags(&["<2fr>", "<2de>"]).expect("plain tags");
+    let (n_vocab, n_source_vocab) = (target.n_vocab(), source.n_vocab());
+    assert_ne!(n_vocab, n_source_vocab);
+    let config = ModelConfig { n_source_vocab, tie_embeddings: TieKind::Target, ..config(n_vocab) };
+    let (weights, device) = (weights(&config), Default::default());
+    let translator = |tag: Option<&str>| {
+        let model = Seq2Seq::<Flex>::build(&config, &mut StoredWeights::new(weights.clone()), &device);
+        let vocabulary = Vocabulary::new(target.clone(), Some(source.clone()));
+        let vocabulary = tag.map_or(Ok(vocabulary.clone()), |tag| vocabulary.with_source_tag(tag));
+        Translator::new(model.expect("weights of this network"), vocabulary.expect("a tag it has"), &config, &device)
+    };
+    let options = TranslateOptions { with_attention: true, ..TranslateOptions::default() };
+    let text = "one two three, nine ten.";
+    let said = [None, Some("<2fr>"), Some("<2de>")].map(|tag| {
+        let found = translate(&translator(tag).expect("its vocabularies"), &[text], &options).remove(0);
+        let [sentence] = &found.sentences[..] else { panic!("{found:?}") };
+        assert_eq!(sentence.source_pieces, source.encode(text).expect("text").pieces);
+        assert!(!sentence.attention.is_empty());
+        assert!(sentence.attention.iter().all(|row| row.len() == sentence.source_pieces.len()));
+        sentence.score
+    });
+    assert!(said[0] != said[1] && said[1] != said[2], "{said:?}");
+
+    let error = Vocabulary::from(target.clone()).with_source_tag("<2fr>").expect_err("no tag there");
+    assert_eq!(error.to_string(), "tag \"<2fr>\": the vocabulary has no tag");
+    let model = Seq2Seq::<Flex>::build(&config, &mut StoredWeights::new(weights.clone()), &device);
+    let error = Translator::new(model.expect("its weights"), target.clone().into(), &config, &device);
+    let error = error.expect_err("the source's subwords are missing").to_string();
+    assert!(error.starts_with("source_tokenizer.json has 0 tokens, the network has"), "{error}");
 }
 
 const TEXTS: [&str; 10] = [

@@ -40,9 +40,30 @@ struct Kind {
     /// A tag of the range that is for private use, so that each kind is a pair of languages.
     language: String,
     settings: Vec<String>,
+    /// How its text was prepared beside the others', and what it is exported with.
+    text: Text,
 }
 
-/// The kinds that docs/features.md names under "The network".
+#[derive(Clone, Copy)]
+enum Text {
+    /// One vocabulary.
+    Shared,
+    /// A vocabulary for each side, and a tag before each source.
+    OfEachSide,
+}
+
+const TAG: &str = "<2x>";
+
+impl Text {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Shared => "data",
+            Self::OfEachSide => "sides",
+        }
+    }
+}
+
+/// The kinds that docs/features.md names under "The network", and one with subwords of each side.
 fn kinds() -> Result<Vec<Kind>> {
     let page = fs::read_to_string(workspace().join("docs/features.md"))?;
     let table = page.split("\n## ").find(|part| part.starts_with("The network")).context("a table of networks")?;
@@ -52,9 +73,16 @@ fn kinds() -> Result<Vec<Kind>> {
         // What is 512 there is so because the encoder's output is; here that is 32.
         let keys = row.split('`').nth(1).unwrap_or_default().replace("=512", "=32");
         let letters = [b'q', b'a' + (index / 26) as u8, b'a' + (index % 26) as u8].map(char::from);
-        Kind { name, language: letters.iter().collect(), settings: keys.split(' ').map(str::to_owned).collect() }
+        let settings = keys.split(' ').map(str::to_owned).collect();
+        Kind { name, language: letters.iter().collect(), settings, text: Text::Shared }
     };
-    Ok(rows.enumerate().map(kind).collect())
+    let sides = Kind {
+        name: "subwords of each side, and a tag".to_owned(),
+        language: "qtz".to_owned(),
+        settings: vec!["model.tie_embeddings=\"target\"".to_owned()],
+        text: Text::OfEachSide,
+    };
+    Ok(rows.enumerate().map(kind).chain([sides]).collect())
 }
 
 /// Runs the native binary in a folder and gives what it prints.
@@ -74,18 +102,27 @@ fn prepare(folder: &Path) -> Result<()> {
     }
     fs::write(folder.join("experiment.toml"), EXPERIMENT)?;
     let text = ["--moses", "train.en", "train.fr", "--valid-source", "valid.en", "--valid-target", "valid.fr"];
-    traduko(folder, &[&["prepare", "--out", "data", "--vocab", "480"], &text[..]].concat(), "")?;
+    let shared = ["prepare", "--out", Text::Shared.folder(), "--vocab", "480"];
+    traduko(folder, &[&shared, &text[..]].concat(), "")?;
+    let (tags, vocabularies) = (format!("*={TAG}"), ["--vocab", "480", "--source-vocab", "475"]);
+    let sides = ["prepare", "--out", Text::OfEachSide.folder(), "--source-tags", &tags];
+    traduko(folder, &[&sides, &vocabularies, &text[..]].concat(), "")?;
     Ok(())
 }
 
 /// Trains and exports a kind; gives its package.
 fn package(folder: &Path, kind: &Kind) -> Result<PathBuf> {
-    let mut arguments = vec!["train", "experiment.toml", "--out", &kind.language];
+    let data = format!("data.dir={:?}", kind.text.folder());
+    let mut arguments = vec!["train", "experiment.toml", "--out", &kind.language, "--set", &data];
     kind.settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
     traduko(folder, &arguments, "")?;
     let package = format!("package-{}", kind.language);
-    let export = ["export", "--checkpoint", &kind.language, "--out", &package, "--preview", "8"];
-    traduko(folder, &[&export[..], &["--source-language", "en", "--target-language", &kind.language]].concat(), "")?;
+    let mut export = vec!["export", "--checkpoint", &kind.language, "--out", &package, "--preview", "8"];
+    export.extend(["--source-language", "en", "--target-language", &kind.language]);
+    if let Text::OfEachSide = kind.text {
+        export.extend(["--source-tag", TAG]);
+    }
+    traduko(folder, &export, "")?;
     Ok(folder.join(package))
 }
 

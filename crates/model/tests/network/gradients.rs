@@ -172,6 +172,18 @@ fn every_way_to_tie_embeddings() {
 }
 
 #[test]
+fn subwords_of_each_side() {
+    for tie_embeddings in [TieKind::None, TieKind::Target] {
+        let shared = tiny(CellKind::Gru, AttentionKind::General, AttentionPlace::OnTop);
+        let config = ModelConfig { tie_embeddings, n_source_vocab: 9, ..shared };
+        check(&config);
+        let Ok(model) = Seq2Seq::<Flex>::build(&config, &mut RandomWeights::new(1), &Default::default());
+        let shape = |name: &str| model.weights().into_iter().find(|tensor| tensor.name == name).expect("there").shape;
+        assert_eq!((shape("embedding.source.weight"), shape("embedding.target.weight")), (vec![9, 3], vec![7, 3]));
+    }
+}
+
+#[test]
 fn every_kind_of_stack() {
     let plain = tiny(CellKind::Lstm, AttentionKind::General, AttentionPlace::OnTop);
     let wide = ModelConfig { d_embedding: 4, d_encoder: 2, d_decoder: 4, d_attention: 4, ..plain.clone() };

@@ -13,7 +13,7 @@ pub struct AlignArgs {
     #[arg(long, value_name = "DIR", required_unless_present = "model")]
     pub data: Option<PathBuf>,
     /// Take the links from the first attention head of this package or training run instead
-    #[arg(long, value_name = "DIR", requires = "text", conflicts_with_all = ["data", "tokenizer"], help_heading = "Text")]
+    #[arg(long, value_name = "DIR", requires = "text", conflicts_with = "data", help_heading = "Text")]
     pub model: Option<PathBuf>,
     /// Passes of IBM model 1
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
@@ -31,9 +31,6 @@ pub struct AlignArgs {
     /// Align these sentences instead, target side
     #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]
     pub target: Option<PathBuf>,
-    /// The tokenizer the pairs were encoded with [default: tokenizer.json in the folder]
-    #[arg(long, value_name = "FILE", requires = "text", help_heading = "Text")]
-    pub tokenizer: Option<PathBuf>,
     /// Print no links but how far they are from these, made by hand: precision, recall and alignment error rate of every
     /// --symmetrize
     #[arg(long, value_name = "FILE", requires = "source", help_heading = "Text")]

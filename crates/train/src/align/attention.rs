@@ -9,16 +9,23 @@ use crate::device::Cpu;
 const BATCH: usize = 32;
 
 /// For each pair and each target subword the weights of the source subwords, the end mark's behind them. Ids come without
-/// marks.
-pub(super) fn weights(network: &Seq2Seq<Cpu>, sources: &[Vec<u32>], targets: &[Vec<u32>]) -> Vec<Vec<Vec<f32>>> {
+/// marks, and without the `tag` that the network reads before each source.
+pub(super) fn weights(
+    network: &Seq2Seq<Cpu>,
+    tag: &[u32],
+    sources: &[Vec<u32>],
+    targets: &[Vec<u32>],
+) -> Vec<Vec<Vec<f32>>> {
     let mut weights = Vec::with_capacity(sources.len());
     for (sources, targets) in sources.chunks(BATCH).zip(targets.chunks(BATCH)) {
-        let attention = network.forced(&Pairs { sources, targets, ..Pairs::default() }, &Default::default()).attention;
+        let tagged: Vec<Vec<u32>> = sources.iter().map(|source| [tag, source].concat()).collect();
+        let attention =
+            network.forced(&Pairs { sources: &tagged, targets, ..Pairs::default() }, &Default::default()).attention;
         let [_, time, width] = attention.dims();
         let flat: Vec<f32> = attention.into_data().convert::<f32>().into_vec().expect("converted to f32");
         for (rows, (source, target)) in flat.chunks_exact(time * width).zip(sources.iter().zip(targets)) {
             let rows = rows.chunks_exact(width).take(target.len());
-            weights.push(rows.map(|row| row[..=source.len()].to_vec()).collect());
+            weights.push(rows.map(|row| row[tag.len()..=tag.len() + source.len()].to_vec()).collect());
         }
     }
     weights

@@ -39,12 +39,12 @@ impl<'a> Directed<'a> {
     }
 
     pub(super) fn n_vocab(&self) -> usize {
-        self.set.n_vocab()
+        self.set.n_ids()
     }
 
     /// The id of the null word, past the vocabulary.
     pub(super) fn null(&self) -> u32 {
-        self.set.n_vocab() as u32
+        self.set.n_ids() as u32
     }
 
     /// How many words of a pair are generated, those of pairs that are not aligned included.

@@ -4,7 +4,6 @@
 //! and in both directions, then one set of links from the two. The trainer's guided attention reads the result. No crate
 //! was found that does this: `walign` stops at model 1, eflomal and fast_align are C and C++.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -12,7 +11,7 @@ use clap::ValueEnum;
 use indicatif::HumanCount;
 use rayon::prelude::*;
 use serde::Serialize;
-use traduko_text::{SubwordTokenizer, normalize};
+use traduko_text::{SubwordTokenizer, Vocabulary, normalize};
 use traduko_translator::Translator;
 
 mod args;
@@ -37,7 +36,8 @@ pub use words::words;
 
 use crate::corpus::read_moses;
 use crate::dataset::Dataset;
-use crate::native::{ModelFolder, n_threads};
+use crate::native::{ModelFolder, SourceTagArgs, n_threads};
+use crate::tokenizers::TokenizerFiles;
 use direction::{Directed, Picks, is_alignable};
 use markup::Weights;
 use words::{Offsets, project};
@@ -70,7 +70,7 @@ fn data_of(args: &AlignArgs) -> anyhow::Result<&Path> {
 fn read_pairs(data: &Path) -> anyhow::Result<Dataset> {
     let path = data.join("train.ids");
     let set = Dataset::read(&path)?;
-    let n_vocab = set.n_vocab();
+    let n_vocab = set.n_ids();
     ensure!(!set.is_empty(), "{}: no pair to learn from", path.display());
     ensure!(
         n_vocab <= MAX_VOCAB,
@@ -138,9 +138,9 @@ fn align_text(args: &AlignArgs, source: &Path, target: &Path) -> anyhow::Result<
     // By row of the table: its name, and the word links of each line.
     let rows = match &args.model {
         Some(model) => {
-            let (network, tokenizer, _) = ModelFolder::open(model)?.into_network()?;
-            let text = Text::encode(&tokenizer, &lines)?;
-            let weights = attention::weights(&network, &text.sources, &text.targets);
+            let (network, vocabulary, _) = ModelFolder::open(model)?.into_network(&SourceTagArgs::default())?;
+            let text = Text::encode(&vocabulary, &lines)?;
+            let weights = attention::weights(&network, vocabulary.source_tag(), &text.sources, &text.targets);
             let links: Vec<Vec<Link>> = weights.iter().map(|weights| attention::links(weights)).collect();
             vec![("attention".to_owned(), text.project(&links))]
         }
@@ -181,19 +181,17 @@ fn statistical(args: &AlignArgs, lines: &[(String, String)]) -> anyhow::Result<(
     let data = data_of(args)?;
     let mut set = read_pairs(data)?;
     let n_learned = set.len();
-    let path = args.tokenizer.clone().unwrap_or_else(|| data.join("tokenizer.json"));
-    let reading = || format!("reading {}", path.display());
-    let tokenizer = SubwordTokenizer::from_json(&fs::read(&path).with_context(reading)?).with_context(reading)?;
-    if tokenizer.n_vocab() != set.n_vocab() {
+    let vocabulary = TokenizerFiles::read(data)?.vocabulary().with_context(|| data.display().to_string())?;
+    let (found, wanted) =
+        ([vocabulary.target().n_vocab(), vocabulary.n_source_vocab()], [set.n_vocab(), set.n_source_vocab()]);
+    if found != wanted {
         bail!(
-            "{}: {} subwords, but {} was encoded with {} (give the tokenizer.json it was prepared with)",
-            path.display(),
-            tokenizer.n_vocab(),
-            data.join("train.ids").display(),
-            set.n_vocab()
+            "{}: {found:?} subwords of target and source, but {} was encoded with {wanted:?} (run `traduko prepare` again)",
+            data.join("tokenizer.json").display(),
+            data.join("train.ids").display()
         );
     }
-    let text = Text::encode(&tokenizer, lines)?;
+    let text = Text::encode(&vocabulary, lines)?;
     for (source, target) in text.sources.iter().zip(&text.targets) {
         set.push(source, target);
     }
@@ -208,11 +206,11 @@ fn score_markup(args: &AlignArgs, path: &Path, threads: usize) -> anyhow::Result
     let lines: Vec<_> = pairs.iter().map(|pair| (pair.source.clone(), pair.target.clone())).collect();
     let (wrong, rows) = match &args.model {
         Some(model) => {
-            let (network, tokenizer, config) = ModelFolder::open(model)?.into_network()?;
-            let text = Text::encode(&tokenizer, &lines)?;
-            let weights = attention::weights(&network, &text.sources, &text.targets);
+            let (network, vocabulary, config) = ModelFolder::open(model)?.into_network(&SourceTagArgs::default())?;
+            let text = Text::encode(&vocabulary, &lines)?;
+            let weights = attention::weights(&network, vocabulary.source_tag(), &text.sources, &text.targets);
             let forced = markup::score(&pairs, &text.weights(&weights));
-            let translator = Translator::new(network, tokenizer, &config, &Default::default())?;
+            let translator = Translator::new(network, vocabulary, &config, &Default::default())?;
             let own = markup::score_translations(&pairs, &translator, threads)?;
             let rows = vec![forced.row("attention, translations by hand"), own.row("attention, its own translations")];
             (forced.wrong, rows)
@@ -242,11 +240,11 @@ struct Text {
 }
 
 impl Text {
-    fn encode(tokenizer: &SubwordTokenizer, lines: &[(String, String)]) -> anyhow::Result<Self> {
+    fn encode(vocabulary: &Vocabulary, lines: &[(String, String)]) -> anyhow::Result<Self> {
         let mut text = Self { sources: Vec::new(), targets: Vec::new(), offsets: Vec::new() };
         for (source, target) in lines {
-            let (source_ids, source) = encode(tokenizer, source)?;
-            let (target_ids, target) = encode(tokenizer, target)?;
+            let (source_ids, source) = encode(vocabulary.source(), source)?;
+            let (target_ids, target) = encode(vocabulary.target(), target)?;
             text.sources.push(source_ids);
             text.targets.push(target_ids);
             text.offsets.push([source, target]);

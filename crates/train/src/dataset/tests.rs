@@ -24,7 +24,9 @@ fn written(set: &Dataset) -> (tempfile::TempDir, PathBuf, Vec<u8>) {
 
 #[test]
 fn what_is_written_is_read() {
-    for set in [sample(100, 300), sample(50, 70_000), Dataset::new(8)] {
+    let mut own = Dataset::new(8).with_source_vocab(70_000);
+    own.push(&[69_999], &[7]);
+    for set in [sample(100, 300), sample(50, 70_000), Dataset::new(8), own] {
         let (_folder, path, _) = written(&set);
         assert_eq!(Dataset::read(&path).unwrap(), set);
     }
@@ -60,12 +62,13 @@ fn hostile_headers_are_errors() {
         Dataset::parse(&bytes).unwrap_err()
     };
     assert_eq!(with(0, b"PARALLEL"), "not a file of encoded pairs");
-    assert_eq!(with(8, &7u32.to_le_bytes()), "version 7 (wanted 1)");
+    assert_eq!(with(8, &7u32.to_le_bytes()), "version 7 (wanted 2)");
     assert!(with(12, &3u32.to_le_bytes()).contains("in a vocabulary of 3"));
-    assert!(with(16, &u64::MAX.to_le_bytes()).ends_with("cannot be"));
-    assert!(with(24, &(u64::MAX / 8).to_le_bytes()).contains("of body at least"));
-    assert!(with(16, &21u64.to_le_bytes()).contains("of body at least"));
-    assert!(with(40, &[0; 32]).contains("SHA-256"));
+    assert!(with(16, &3u32.to_le_bytes()).contains("in a vocabulary of 3"));
+    assert!(with(20, &u64::MAX.to_le_bytes()).ends_with("cannot be"));
+    assert!(with(28, &(u64::MAX / 8).to_le_bytes()).contains("of body at least"));
+    assert!(with(20, &21u64.to_le_bytes()).contains("of body at least"));
+    assert!(with(44, &[0; 32]).contains("SHA-256"));
 }
 
 #[test]

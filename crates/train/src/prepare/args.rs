@@ -27,18 +27,29 @@ pub struct PrepareArgs {
     /// Two files that correspond line by line; may be repeated
     #[arg(long, value_names = ["SOURCE", "TARGET"], num_args = 2, action = clap::ArgAction::Append, help_heading = "Input")]
     pub moses: Vec<PathBuf>,
-    /// Folder for tokenizer.json, train.ids, valid.ids and prepare.json
+    /// Folder for tokenizer.json (and source_tokenizer.json), train.ids, valid.ids and prepare.json
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Subwords to learn, both languages together [default: 8000]
+    /// Subwords to learn, both languages together unless --source-vocab is given [default: 8000]
     #[arg(long, value_name = "N", help_heading = "Tokenizer")]
     pub vocab: Option<usize>,
+    /// Subwords to learn for the source alone; --vocab is then for the target alone
+    #[arg(long, value_name = "N", help_heading = "Tokenizer")]
+    pub source_vocab: Option<usize>,
     /// How words are cut into subwords [default: bpe]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Tokenizer")]
     pub subwords: Option<SubwordKind>,
     /// Use this tokenizer.json instead of learning one
     #[arg(long, value_name = "FILE", help_heading = "Tokenizer")]
     pub tokenizer: Option<PathBuf>,
+    /// Use this tokenizer.json for the source alone
+    #[arg(long, value_name = "FILE", help_heading = "Tokenizer")]
+    pub source_tokenizer: Option<PathBuf>,
+    /// What sources of pairs with this tag begin with, one subword: <2fr> to say the language (Johnson et al., 2017), <BT> to say
+    /// that they were translated back (Caswell et al., 2019); tag * is all others
+    #[arg(long, value_name = "TAG=TOKEN", num_args = 1.., value_parser = parse_source_tag, help_heading = "Tokenizer")]
+    #[serde(deserialize_with = "entries")]
+    pub source_tags: Vec<(String, String)>,
     /// Drop pairs with more words than this on either side [default: 100]
     #[arg(long, value_name = "N", help_heading = "Cleaning")]
     pub max_words: Option<usize>,
@@ -188,7 +199,10 @@ impl PrepareArgs {
             out: self.out.or(file.out),
             vocab: self.vocab.or(file.vocab),
             subwords: self.subwords.or(file.subwords),
+            source_vocab: self.source_vocab.or(file.source_vocab),
             tokenizer: self.tokenizer.or(file.tokenizer),
+            source_tokenizer: self.source_tokenizer.or(file.source_tokenizer),
+            source_tags: list(self.source_tags, file.source_tags),
             max_words: self.max_words.or(file.max_words),
             max_ratio: self.max_ratio.or(file.max_ratio),
             source_language: self.source_language.or(file.source_language),
@@ -230,6 +244,11 @@ pub(super) fn check_factor(name: &str, factor: f64) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("factor {factor} of {name} (wanted 0 to 1000)")),
     }
+}
+
+fn parse_source_tag(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or_else(|| format!("found {text:?} (wanted TAG=TOKEN, such as news=<2fr>)"))?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
 
 fn parse_hold_out(text: &str) -> Result<(String, usize), String> {

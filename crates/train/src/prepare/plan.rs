@@ -1,5 +1,6 @@
 //! What `prepare` does, complete and checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
@@ -20,8 +21,14 @@ pub struct PreparePlan {
     pub vocab: usize,
     /// How words are cut into them.
     pub subwords: SubwordKind,
+    /// Subwords to learn for the source alone.
+    pub source_vocab: Option<usize>,
     /// A tokenizer to use instead.
     pub tokenizer: Option<PathBuf>,
+    /// A tokenizer to use for the source alone.
+    pub source_tokenizer: Option<PathBuf>,
+    /// What sources begin with, by the tag of their pair.
+    pub source_tags: BTreeMap<String, String>,
     /// What is dropped and respelled.
     #[serde(flatten)]
     pub clean: CleanPlan,
@@ -89,6 +96,11 @@ fn codes<S: Serializer>(languages: &Option<(Lang, Lang)>, serializer: S) -> Resu
 }
 
 impl PreparePlan {
+    /// What the source of a pair with this tag begins with.
+    pub fn source_tag(&self, tag: &str) -> Option<&str> {
+        self.source_tags.get(tag).or_else(|| self.source_tags.get("*")).map(String::as_str)
+    }
+
     /// Settles what `args` leave open and checks what they say.
     ///
     /// # Errors
@@ -122,6 +134,14 @@ impl PreparePlan {
         };
         let is_french = languages.is_some_and(|(_, target)| target == Lang::Fra);
         ensure!(!args.typography || is_french, "--typography knows French only (give --target-language fr)");
+        ensure!(
+            args.source_vocab.is_none() || args.source_tokenizer.is_none(),
+            "--source-vocab learns what --source-tokenizer gives (wanted one of them)"
+        );
+        let is_half = args.tokenizer.is_some() && args.source_vocab.is_some();
+        ensure!(!is_half, "--tokenizer with --source-vocab (wanted --source-tokenizer, so that none is learned)");
+        let is_half = args.source_tokenizer.is_some() && args.tokenizer.is_none();
+        ensure!(!is_half, "--source-tokenizer without --tokenizer (wanted both, so that none is learned)");
         let share = args.max_copied.unwrap_or(1.0);
         ensure!((0.0..=1.0).contains(&share), "--max-copied {share} (wanted 0 to 1)");
         ensure!(args.max_template != Some(0), "--max-template 0 (wanted at least 1)");
@@ -131,7 +151,10 @@ impl PreparePlan {
             out,
             vocab: args.vocab.unwrap_or(8000),
             subwords: args.subwords.unwrap_or_default(),
+            source_vocab: args.source_vocab,
             tokenizer: args.tokenizer,
+            source_tokenizer: args.source_tokenizer,
+            source_tags: args.source_tags.into_iter().collect(),
             clean: CleanPlan {
                 max_words: args.max_words.unwrap_or(default.max_words),
                 max_ratio: args.max_ratio.unwrap_or(default.max_ratio),

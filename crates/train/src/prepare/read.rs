@@ -12,7 +12,7 @@ use traduko_text::normalize;
 use super::clean::{Cleaner, Fault};
 use super::plan::PreparePlan;
 use super::{Summary, spinner};
-use crate::corpus::{Pair, read_moses, read_tsv};
+use crate::corpus::{Pair, read_moses, read_tsv, tag_of};
 
 /// Pairs judged at once.
 const CHUNK: usize = 20_000;
@@ -67,6 +67,9 @@ pub(super) fn read_pairs(
     spinner.finish_and_clear();
     let named = plan.exclude.iter().chain(plan.files.iter().flat_map(|file| &file.exclude));
     let named = named.chain(plan.weights.iter().map(|(tag, _)| tag)).chain(plan.hold_out.iter().map(|(tag, _)| tag));
+    // Validation text has a tag too: the name of its file.
+    let valid = plan.valid.as_ref().map(|(source, _)| tag_of(source));
+    let named = named.chain(plan.source_tags.keys().filter(|tag| Some(*tag) != valid.as_ref()));
     for tag in named {
         let is_known = tag == "*" || reader.tags.contains(tag);
         ensure!(is_known, "no pair has the tag {tag:?} (the corpus has {})", listed(&reader.tags));

@@ -2,13 +2,14 @@
 
 use anyhow::{Context, bail};
 use rand::{SeedableRng, rngs::StdRng};
-use traduko_text::{BpeDropout, SubwordTokenizer};
+use traduko_text::BpeDropout;
 
 use super::{checkpoint::TrainSummary, trainer::Batch};
 use crate::{
     align::{ALIGN_FILE, Alignments},
     config::{OptimisationConfig, TrainConfig},
     dataset::Dataset,
+    tokenizers::TokenizerFiles,
 };
 
 /// Reads encoded pairs out of the folder of `config`.
@@ -32,7 +33,8 @@ pub fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset>
 pub struct Feed<'a> {
     dataset: &'a Dataset,
     settings: &'a OptimisationConfig,
-    bpe_dropout: Option<BpeDropout>,
+    /// Of the sources and of the targets.
+    bpe_dropout: Option<[BpeDropout; 2]>,
     alignments: Option<Alignments>,
     /// Lengths to pad to, 0 for no more than needed, and pairs.
     batches: Vec<(usize, Vec<usize>)>,
@@ -48,11 +50,12 @@ impl<'a> Feed<'a> {
     pub fn new(dataset: &'a Dataset, config: &'a TrainConfig, epoch: u64) -> anyhow::Result<Self> {
         let settings = &config.train;
         let bpe_dropout = if settings.bpe_dropout > 0.0 {
-            let path = config.data.dir.join("tokenizer.json");
-            let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-            let tokenizer = SubwordTokenizer::from_json(&bytes);
-            let dropout = tokenizer.and_then(|tokenizer| BpeDropout::new(&tokenizer));
-            Some(dropout.with_context(|| format!("train.bpe_dropout with {}", path.display()))?)
+            let dir = &config.data.dir;
+            let vocabulary = TokenizerFiles::read(dir)?.vocabulary();
+            let dropouts = vocabulary.and_then(|vocabulary| {
+                Ok([BpeDropout::new(vocabulary.source())?, BpeDropout::new(vocabulary.target())?])
+            });
+            Some(dropouts.with_context(|| format!("train.bpe_dropout with the subwords in {}", dir.display()))?)
         } else {
             None
         };
@@ -81,12 +84,14 @@ impl<'a> Feed<'a> {
             let links = |&pair: &usize| alignments.links(pair).iter().map(|link| (link.target, link.source)).collect();
             batch.alignments = Some(pairs.iter().map(links).collect());
         }
-        if let Some(dropout) = &self.bpe_dropout {
+        if let Some(dropouts) = &self.bpe_dropout {
             // Seeded by the batch, so that a resumed run cuts words as an uninterrupted one would have.
             let place = (summary.epoch << 32) ^ summary.batch as u64;
             let mut rng = StdRng::seed_from_u64(self.settings.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            for sentence in batch.sources.iter_mut().chain(&mut batch.targets) {
-                *sentence = dropout.apply(sentence, self.settings.bpe_dropout, &mut rng);
+            for (sentences, dropout) in [&mut batch.sources, &mut batch.targets].into_iter().zip(dropouts) {
+                for sentence in sentences {
+                    *sentence = dropout.apply(sentence, self.settings.bpe_dropout, &mut rng);
+                }
             }
         }
         summary.batch += 1;

@@ -30,6 +30,7 @@ use crate::{
     atomic::write_atomically,
     config::{TrainConfig, ValidationMetric},
     device::{Device, WithBackend},
+    tokenizers::TokenizerFiles,
     weights::{GivenWeights, validated_name, validated_paths},
 };
 
@@ -108,13 +109,12 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
     if last.exists() {
         bail!("{} already holds a run; go on with --resume or choose another --out", args.out.display());
     }
-    let tokenizer = config.data.dir.join("tokenizer.json");
-    let data = std::fs::read(&tokenizer).with_context(|| format!("reading {}", tokenizer.display()))?;
+    let tokenizers = TokenizerFiles::read(&config.data.dir)?;
     let checkpoint = match &args.resume_weights {
         None => None,
         Some(folder) => {
             let given = GivenWeights::read(folder)?;
-            if given.tokenizer_json != data {
+            if given.tokenizers != tokenizers {
                 bail!(
                     "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}",
                     folder.display(),
@@ -128,7 +128,7 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
         }
     };
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
-    write_in(&args.out, "tokenizer.json", &data)?;
+    tokenizers.write(&args.out)?;
     write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
     Ok(checkpoint)
 }
@@ -168,7 +168,8 @@ where
     config.train.precision.choose::<B>()?;
     // Both are read before the run's folder is made, so that nothing is left where one is missing.
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
-    config.model.n_vocab = train.n_vocab();
+    (config.model.n_vocab, config.model.n_source_vocab) = (train.n_vocab(), train.n_source_vocab());
+    config.model.validate()?;
     let checkpoint = open(args, &config)?;
     let settings = &config.train;
     let valid = ValidationText::new(valid, &args.out, settings, args.device)?;

@@ -12,7 +12,7 @@ use traduko_text::SubwordTokenizer;
 
 use crate::{
     config::OptimisationConfig, cores::map_on_threads, dataset::Dataset, device::Device, metrics::bleu_and_chrf,
-    native::n_threads,
+    native::n_threads, tokenizers::TokenizerFiles,
 };
 
 /// The longest translation, in subwords, whatever the source.
@@ -56,9 +56,8 @@ impl ValidationText {
         if config.validate_translation == 0 {
             return Ok(Self { pairs, translation: None });
         }
-        let path = run.join("tokenizer.json");
-        let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let tokenizer = SubwordTokenizer::from_json(&json).with_context(|| path.display().to_string())?;
+        let vocabulary = TokenizerFiles::read(run)?.vocabulary().with_context(|| run.display().to_string())?;
+        let tokenizer = vocabulary.target().clone();
         let (threads, batch_sentences) = match device {
             Device::Cpu => (n_threads(None)?, 16),
             Device::Cuda => (1, 128),
