@@ -106,7 +106,7 @@ fn prepare(folder: &Path) -> Result<()> {
     traduko(folder, &[&shared, &text[..]].concat(), "")?;
     let (tags, vocabularies) = (format!("*={TAG}"), ["--vocab", "480", "--source-vocab", "475"]);
     let sides = ["prepare", "--out", Text::OfEachSide.folder(), "--source-tags", &tags];
-    traduko(folder, &[&sides, &vocabularies, &text[..]].concat(), "")?;
+    traduko(folder, &[&sides[..], &vocabularies, &text].concat(), "")?;
     Ok(())
 }
 
