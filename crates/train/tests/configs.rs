@@ -90,6 +90,9 @@ fn every_config_does_what_it_is_for() {
                 table.insert(key.to_owned(), value.into());
             }
             table.insert("vocab".to_owned(), 480.into());
+            if let Some(tokenizer) = table.get_mut("tokenizer") {
+                *tokenizer = "data/tokenizer.json".into();
+            }
             fs::write(folder.path().join("mix.toml"), table.to_string()).expect("written");
             run(folder.path(), &["prepare", "--mix", "mix.toml"]);
             n_mixes += 1;

@@ -106,6 +106,19 @@ fn validation_pairs_leave_training() {
 }
 
 #[test]
+fn sides_change_places() {
+    let folder = Folder::new();
+    let common = "--tsv @toy.tsv.zst --vocab 700 --hold-out number=10";
+    folder.prepare(&format!("{common} --out @data")).unwrap();
+    let tokenizer = "--tokenizer @data/tokenizer.json";
+    folder.prepare(&format!("{common} --out @swapped --swap {tokenizer}")).unwrap();
+    let swap = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(a, b)| (b, a)).collect::<Vec<_>>();
+    for name in ["train.ids", "valid.ids"] {
+        assert_eq!(decoded(&folder.path("swapped"), name), swap(decoded(&folder.path("data"), name)));
+    }
+}
+
+#[test]
 fn moses_files_and_validation_files_are_read() {
     let folder = Folder::new();
     for (name, seed) in [("train", 1), ("valid", 2)] {

@@ -27,6 +27,9 @@ pub struct PrepareArgs {
     /// Two files that correspond line by line; may be repeated
     #[arg(long, value_names = ["SOURCE", "TARGET"], num_args = 2, action = clap::ArgAction::Append, help_heading = "Input")]
     pub moses: Vec<PathBuf>,
+    /// Take the files' second side for the source and their first for the target; validation text is as it is named
+    #[arg(long, help_heading = "Input")]
+    pub swap: bool,
     /// Folder for tokenizer.json (and source_tokenizer.json), train.ids, valid.ids and prepare.json
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -196,6 +199,7 @@ impl PrepareArgs {
             file: if names_files { Vec::new() } else { file.file },
             tsv: if names_files { self.tsv } else { file.tsv },
             moses: if names_files { self.moses } else { file.moses },
+            swap: self.swap || file.swap,
             out: self.out.or(file.out),
             vocab: self.vocab.or(file.vocab),
             subwords: self.subwords.or(file.subwords),

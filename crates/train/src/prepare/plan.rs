@@ -15,6 +15,8 @@ use super::args::{FileEntry, PrepareArgs, SubwordKind, check_factor};
 pub struct PreparePlan {
     /// What is read, in this order.
     pub files: Vec<FileEntry>,
+    /// Whether their sides change places.
+    pub swap: bool,
     /// The folder for the results.
     pub out: PathBuf,
     /// Subwords to learn.
@@ -148,6 +150,7 @@ impl PreparePlan {
         let default = CleanPlan::default();
         Ok(Self {
             files,
+            swap: args.swap,
             out,
             vocab: args.vocab.unwrap_or(8000),
             subwords: args.subwords.unwrap_or_default(),

@@ -49,7 +49,7 @@ pub(super) fn read_pairs(
             if failure.is_some() {
                 return;
             }
-            chunk.push(pair);
+            chunk.push(if plan.swap { swapped(pair) } else { pair });
             if chunk.len() == CHUNK {
                 failure = reader.judge(index, std::mem::take(&mut chunk)).err();
                 spinner.set_message(format!("reading, {} pairs", reader.summary.read));
@@ -150,6 +150,10 @@ impl Reader<'_> {
 
 pub(super) fn normalized(pair: Pair) -> Pair {
     Pair { source: normalize(&pair.source), target: normalize(&pair.target), tag: pair.tag }
+}
+
+fn swapped(Pair { tag, source, target }: Pair) -> Pair {
+    Pair { tag, source: target, target: source }
 }
 
 /// What was dropped, for a person to look at. Appears under its name when all is written.
