@@ -1,11 +1,12 @@
 //! Numbers, which a translation must not lose.
 //!
 //! A network writes a number subword by subword and may slip. A translation may write a number in another way (`3.5` as `3,5`,
-//! `1,000` as `1 000`), so only its digits are looked for.
+//! `1,000` as `1 000`), so only its digits are looked for, and the sign of a currency beside them.
 
 use std::ops::Range;
 
-/// The numbers of `text`: digits with single signs between them, such as `1,000.50`, `10:30` or `2024-01-31`.
+/// The numbers of `text`: digits with single signs between them, such as `1,000.50`, `10:30` or `2024-01-31`, and a currency
+/// before or behind, such as `$5` or `5 €`.
 pub(crate) fn numbers(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (at, digit) in text.char_indices().filter(|(_, c)| c.is_numeric()) {
@@ -15,15 +16,44 @@ pub(crate) fn numbers(text: &str) -> Vec<Range<usize>> {
             _ => found.push(at..end),
         }
     }
+    let mut end = 0;
+    for number in &mut found {
+        *number = with_currency(text, end, number.clone());
+        end = number.end;
+    }
     found
+}
+
+fn is_currency(sign: char) -> bool {
+    matches!(sign, '$' | '\u{a2}'..='\u{a5}' | '\u{e3f}' | '\u{20a0}'..='\u{20c0}')
+}
+
+/// A number with the currency that stands before it, past `from`, or else behind it, a space between or none.
+fn with_currency(text: &str, from: usize, number: Range<usize>) -> Range<usize> {
+    let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
+    let (before, behind) = (&text[from..number.start], &text[number.end..]);
+    let before = before.strip_suffix(is_space).unwrap_or(before);
+    if let Some(sign) = before.chars().next_back().filter(|&sign| is_currency(sign)) {
+        return from + before.len() - sign.len_utf8()..number.end;
+    }
+    let mut behind = behind.strip_prefix(is_space).unwrap_or(behind).chars();
+    match behind.next().filter(|&sign| is_currency(sign)) {
+        // Else it is the next number's.
+        Some(_) if !behind.as_str().starts_with(char::is_numeric) => number.start..text.len() - behind.as_str().len(),
+        _ => number,
+    }
 }
 
 fn is_joined(between: &str) -> bool {
     between.is_empty() || [".", ",", ":", "-", "/", "'", "\u{2019}"].contains(&between)
 }
 
-/// Whether every number of `source` is in `translation` by its digits.
+/// Whether every number of `source` is in `translation` by its digits, and its currency by its sign.
 pub(crate) fn has_numbers(source: &str, translation: &str) -> bool {
+    let mut signs = numbers(source).into_iter().flat_map(|number| source[number].chars()).filter(|&c| is_currency(c));
+    if !signs.all(|sign| translation.contains(sign)) {
+        return false;
+    }
     let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
     let mut runs = numbers(source).into_iter().flat_map(|number| {
         // The parts of a time or a date may change places: each for itself.
@@ -45,6 +75,12 @@ mod tests {
             ["2024", "1,000.50", "10:30", "2", "\u{bd}", "3", "4"]
         );
         assert_eq!(found("none."), [""; 0]);
+        assert_eq!(
+            found("From $19.99 to 30 \u{20ac} or \u{a3} 5, 7\u{20ac}/kg"),
+            ["$19.99", "30 \u{20ac}", "\u{a3} 5", "7\u{20ac}"]
+        );
+        // A sign between two numbers belongs to one of them.
+        assert_eq!(found("5 $6, 7 \u{20ac} 8, 9\u{20ac}10"), ["5", "$6", "7 \u{20ac}", "8", "9", "\u{20ac}10"]);
     }
 
     #[test]
@@ -55,10 +91,13 @@ mod tests {
             ("at 10:30", "à 10 h 30"),
             ("on 2024-01-31", "le 31/01/2024"),
             ("no number", "7"),
+            ("only $19.99", "seulement 19,99 $"),
         ] {
             assert!(has_numbers(source, translation), "{source}");
         }
-        for (source, translation) in [("in 2024", "en 2023"), ("3 cats", "trois chats"), ("10:30", "10 h 13")] {
+        for (source, translation) in
+            [("in 2024", "en 2023"), ("3 cats", "trois chats"), ("10:30", "10 h 13"), ("$5", "5")]
+        {
             assert!(!has_numbers(source, translation), "{source}");
         }
     }
