@@ -143,7 +143,7 @@ impl<B: Kernels> Attention<B> {
         let keys = self.kind.looks().then(|| project(&self.key));
         let values = match (self.kind, &self.value) {
             (AttentionKind::None, _) => None,
-            (AttentionKind::FixedContext, _) => Some(encoded.summary.clone().unsqueeze_dim(1)),
+            (AttentionKind::FixedContext, _) => Some(encoded.summary().unsqueeze_dim(1)),
             (_, Some(_)) => Some(project(&self.value)),
             (_, None) => Some(outputs.clone()),
         };

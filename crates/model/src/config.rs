@@ -61,11 +61,13 @@ impl AttentionKind {
 pub enum BridgeKind {
     /// Zeros.
     Zero,
-    /// The encoder's last state as it is, which needs a decoder as wide as the encoder's output (Sutskever et al., 2014).
+    /// The encoder's last hidden states as they are, layer by layer where both sides have as many and else those of its top layer,
+    /// which needs a decoder as wide as the encoder's output (Sutskever et al., 2014). The cells of an LSTM start from them, too.
     Last,
-    /// The mean of the encoder's outputs as it is, as wide.
+    /// The mean of the encoder's outputs as it is, as wide; the cells of an LSTM start from it, too.
     Mean,
-    /// A layer on the encoder's last state, with a hyperbolic tangent (Bahdanau et al., 2015).
+    /// A layer on the last hidden state of the encoder's top layer, with a hyperbolic tangent (Bahdanau et al., 2015); the cells of
+    /// an LSTM start from zeros.
     Dense,
 }
 

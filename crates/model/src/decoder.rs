@@ -127,26 +127,26 @@ impl<B: Kernels> Decoder<B> {
 
     /// The state before the first step; `d_embedding` is the width of the fed attention vector.
     pub fn start(&self, encoded: &Encoded<B>, d_embedding: usize) -> DecoderState<B> {
-        let batch = encoded.summary.dims()[0];
-        let device = encoded.summary.device();
-        let made = self.bridge.as_ref().map(|bridge| B::tanh(bridge.forward(encoded.summary.clone())));
-        let copied = match self.bridge_kind {
-            BridgeKind::Mean => encoded.mean(),
-            _ => encoded.summary.clone(),
-        };
+        let [batch, positions, _] = encoded.outputs.dims();
+        let device = encoded.outputs.device();
+        let made = self.bridge.as_ref().map(|bridge| B::tanh(bridge.forward(encoded.summary())));
+        let are_paired = encoded.last.len() == self.layers.len();
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let d_decoder = layer.d_hidden();
-            let hidden = match (&made, self.bridge_kind) {
-                (Some(made), _) => made.clone().narrow(1, index * d_decoder, d_decoder),
-                (None, BridgeKind::Zero) => return layer.zero_state(batch, &device),
-                (None, _) => copied.clone(),
+            let hidden = match self.bridge_kind {
+                BridgeKind::Dense => made.as_ref().map(|made| made.clone().narrow(1, index * d_decoder, d_decoder)),
+                BridgeKind::Last if are_paired => Some(encoded.last[index].clone()),
+                BridgeKind::Last => Some(encoded.summary()),
+                BridgeKind::Mean => Some(encoded.mean()),
+                BridgeKind::Zero => None,
             };
+            let Some(hidden) = hidden else { return layer.zero_state(batch, &device) };
+            let cell = if made.is_some() { hidden.zeros_like() } else { hidden.clone() };
             match layer.kind().n_states() {
                 1 => hidden,
-                _ => Tensor::cat(vec![hidden.clone(), hidden.zeros_like()], 1),
+                _ => Tensor::cat(vec![hidden, cell], 1),
             }
         });
-        let positions = encoded.outputs.dims()[1];
         let seen = self.attention.has_coverage().then(|| Tensor::zeros([batch, positions], &device));
         DecoderState { layers: layers.collect(), fed: Tensor::zeros([batch, d_embedding], &device), seen }
     }

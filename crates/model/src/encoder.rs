@@ -20,11 +20,16 @@ pub struct Encoded<B: Backend> {
     pub outputs: Tensor<B, 3>,
     /// 1 for a real position, `[batch, source]`.
     pub mask: Tensor<B, 2>,
-    /// The top layer's last hidden states, both directions side by side, `[batch, d_encoded]`.
-    pub summary: Tensor<B, 2>,
+    /// Each layer's last hidden states, both directions side by side, `[batch, d_encoded]`.
+    pub last: Vec<Tensor<B, 2>>,
 }
 
 impl<B: Backend> Encoded<B> {
+    /// The top layer's last hidden states, both directions side by side, `[batch, d_encoded]`.
+    pub fn summary(&self) -> Tensor<B, 2> {
+        self.last.last().expect("an encoder has a layer").clone()
+    }
+
     /// The mean of the outputs over real positions, `[batch, d_encoded]`.
     pub fn mean(&self) -> Tensor<B, 2> {
         let mask: Tensor<B, 3> = self.mask.clone().unsqueeze_dim(2);
@@ -77,7 +82,7 @@ impl<B: Kernels> Encoder<B> {
         let [time, batch, _] = x.dims();
         let device = x.device();
         let mut x = x;
-        let mut last = Vec::new();
+        let mut last = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let input = if index > 0 { drop(x.clone(), dropouts.layers) } else { x.clone() };
             let run = |layer: &Layer<B>, is_reversed: bool| {
@@ -86,20 +91,21 @@ impl<B: Kernels> Encoder<B> {
             };
             let forward = run(&layer.forward, false);
             // Padding hands states on, so the forward state at the end is that of each sentence's last token.
-            last = vec![forward.clone().narrow(0, time - 1, 1)];
+            let mut ends = vec![forward.clone().narrow(0, time - 1, 1)];
             let output = match &layer.backward {
                 Some(layer) => {
                     let backward = run(layer, true);
-                    last.push(backward.clone().narrow(0, 0, 1));
+                    ends.push(backward.clone().narrow(0, 0, 1));
                     let d = forward.dims()[2];
                     let [forward, backward] = [forward, backward].map(|x| x.reshape([time * batch, d]));
                     B::join_columns(forward, backward).reshape([time, batch, 2 * d])
                 }
                 None => forward,
             };
+            last.push(Tensor::cat(ends, 2).squeeze_dim(0));
             x = if self.is_residual { residual(x, output) } else { output };
         }
-        Encoded { outputs: B::swap_leading(x), mask: mask.transpose(), summary: Tensor::cat(last, 2).squeeze_dim(0) }
+        Encoded { outputs: B::swap_leading(x), mask: mask.transpose(), last }
     }
 }
 

@@ -24,7 +24,8 @@ use std::convert::Infallible;
 use burn::tensor::{Tensor, TensorData};
 use traduko_kernels::backend::Flex;
 use traduko_model::{
-    Attention, AttentionKind, CellKind, Dropouts, Encoded, Encoder, Init, Matrix, ModelConfig, WeightSource,
+    Attention, AttentionKind, BridgeKind, CellKind, Decoder, Dropouts, Encoded, Encoder, Init, Matrix, ModelConfig,
+    RandomWeights, WeightSource,
 };
 
 /// `sin(0.7 i + phase) * scale`.
@@ -114,10 +115,10 @@ fn bidirectional_lstm_with_padding() {
     ];
     let short = [0.1559846, 0.1230063, 0.2070599, 0.0684691, -0.4739088, 0.063713, 0.0180736, 0.0256642];
     let summary = [-0.4734232, 0.0788217, 0.1000907, 0.019298, -0.4739088, 0.063713, 0.2070599, 0.0684691];
-    let outputs = values(encoded.outputs); // [batch, time, 4]
+    let outputs = values(encoded.outputs.clone()); // [batch, time, 4]
     assert_close("whole", &outputs[..16], &whole);
     assert_close("short", &outputs[16..24], &short);
-    assert_close("summary", &values(encoded.summary), &summary);
+    assert_close("summary", &values(encoded.summary()), &summary);
 }
 
 /// ```python
@@ -133,8 +134,32 @@ fn gru() {
         -0.7299162, -0.0404049, 0.3622012, -0.048449, -0.3293891, 0.7592082, -0.6536063, -0.0749265, 0.4101935,
         0.1182128, -0.2889666, 0.7592275, -0.6113489, 0.0319727, 0.4339385, 0.1225734,
     ];
-    assert_close("outputs", &values(encoded.outputs.swap_dims(0, 1)), &outputs);
-    assert_close("summary", &values(encoded.summary), &outputs[12..]);
+    assert_close("outputs", &values(encoded.outputs.clone().swap_dims(0, 1)), &outputs);
+    assert_close("summary", &values(encoded.summary()), &outputs[12..]);
+}
+
+/// What the layers of a decoder start from is what the encoder's ended with: each its own, or all that of the top one.
+#[test]
+fn last_states_go_over_as_they_are() {
+    let [lower, upper] = [wave(2 * 4, 0.2, 1.0), wave(2 * 4, 0.9, 1.0)];
+    let encoded = Encoded::<Flex> {
+        outputs: tensor(wave(2 * 3 * 4, 0.2, 1.0), [2, 3, 4]),
+        mask: tensor(vec![1.0; 6], [2, 3]),
+        last: vec![tensor(lower.clone(), [2, 4]), tensor(upper.clone(), [2, 4])],
+    };
+    // The cells of an LSTM, behind the hidden states, start from the same.
+    let state = |hidden: &[f32]| hidden.chunks(4).flat_map(|row| [row, row].concat()).collect::<Vec<f32>>();
+    for (n_decoder_layers, wanted) in [(2, [&lower, &upper].as_slice()), (3, [&upper; 3].as_slice())] {
+        let bridge = BridgeKind::Last;
+        let sizes = ModelConfig { d_encoder: 4, d_decoder: 4, n_decoder_layers, bridge, ..ModelConfig::default() };
+        let config = ModelConfig { is_bidirectional: false, ..sizes };
+        let Ok(decoder) = Decoder::<Flex>::build(&config, &mut RandomWeights::new(1), &Default::default());
+        let start = decoder.start(&encoded, config.d_embedding);
+        assert_eq!(start.layers.len(), wanted.len());
+        for (layer, wanted) in start.layers.into_iter().zip(wanted) {
+            assert_eq!(values(layer), state(wanted));
+        }
+    }
 }
 
 fn attend(attention: AttentionKind, seen: Option<Vec<f32>>) -> (Vec<f32>, Vec<f32>) {
@@ -151,7 +176,7 @@ fn attend(attention: AttentionKind, seen: Option<Vec<f32>>) -> (Vec<f32>, Vec<f3
     let keys = layer.project_keys(&Encoded {
         outputs: tensor(wave(2 * 3 * 4, 0.2, 1.0), [2, 3, 4]),
         mask: tensor(vec![1.0, 1.0, 1.0, 1.0, 1.0, 0.0], [2, 3]),
-        summary: tensor(vec![0.0; 8], [2, 4]),
+        last: vec![tensor(vec![0.0; 8], [2, 4])],
     });
     let seen = seen.map(|seen| tensor(seen, [2, 2, 3]));
     let (contexts, weights) = layer.forward(tensor(wave(2 * 2 * 3, 1.4, 1.0), [2, 2, 3]), &keys, seen);
