@@ -27,6 +27,8 @@ pub use language::{LanguageCheck, language_code};
 pub use markup::{Kept, Markup, Placed, Projection, Span, word_ranges};
 pub use normalize::{Normalized, normalize};
 pub use sentences::split_sentences;
+#[cfg(feature = "train")]
+pub use tokenizer::check_tag;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]
 pub use training::{MIN_VOCAB, train, train_unigram};

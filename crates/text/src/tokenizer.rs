@@ -21,6 +21,23 @@ pub const EOS: u32 = 3;
 
 pub(crate) const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
 
+/// Checks the form of a tag, such as `<2fr>`.
+///
+/// # Errors
+/// When it is not letters, digits and hyphens between `<` and `>`.
+#[cfg(feature = "train")]
+pub fn check_tag(tag: &str) -> Result<(), TextError> {
+    let name = tag.strip_prefix('<').and_then(|tag| tag.strip_suffix('>')).unwrap_or_default();
+    let is_plain = |letter: char| letter.is_alphanumeric() || letter == '-';
+    match !name.is_empty() && name.chars().all(is_plain) {
+        true => Ok(()),
+        false => {
+            let reason = "wanted letters, digits and hyphens between < and >".to_owned();
+            Err(TextError::Tag { tag: tag.to_owned(), reason })
+        }
+    }
+}
+
 /// Marks a space in a piece.
 const SPACE: char = '\u{2581}';
 
@@ -125,22 +142,17 @@ impl SubwordTokenizer {
     /// nothing.
     ///
     /// # Errors
-    /// When a tag is not of the form `<letters, digits, hyphens>`, or has another meaning already.
+    /// As [`check_tag`], and when a tag has another meaning already.
     #[cfg(feature = "train")]
     pub fn with_tags<S: AsRef<str>>(&self, tags: &[S]) -> Result<Self, TextError> {
         let mut inner = self.inner.clone();
         for tag in tags.iter().map(AsRef::as_ref) {
-            let name = tag.strip_prefix('<').and_then(|tag| tag.strip_suffix('>')).unwrap_or_default();
-            let is_plain = |letter: char| letter.is_alphanumeric() || letter == '-';
-            let reason = if name.is_empty() || !name.chars().all(is_plain) {
-                "wanted letters, digits and hyphens between < and >"
-            } else if inner.token_to_id(tag).is_some() {
-                "the vocabulary has it already"
-            } else {
-                inner.add_special_tokens([AddedToken::from(tag, true)]).map_err(TextError::tokenizer)?;
-                continue;
-            };
-            return Err(TextError::Tag { tag: tag.to_owned(), reason: reason.to_owned() });
+            check_tag(tag)?;
+            if inner.token_to_id(tag).is_some() {
+                let reason = "the vocabulary has it already".to_owned();
+                return Err(TextError::Tag { tag: tag.to_owned(), reason });
+            }
+            inner.add_special_tokens([AddedToken::from(tag, true)]).map_err(TextError::tokenizer)?;
         }
         // Through its own file, so that what was made and what is read back are the same.
         Self::from_json(inner.to_string(false).map_err(TextError::tokenizer)?.as_bytes())

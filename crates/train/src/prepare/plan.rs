@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use serde::{Serialize, Serializer};
-use traduko_text::language_code;
+use traduko_text::{check_tag, language_code};
 use whatlang::Lang;
 
 use super::args::{FileEntry, PrepareArgs, SubwordKind, check_factor};
@@ -144,6 +144,7 @@ impl PreparePlan {
         ensure!(!is_half, "--tokenizer with --source-vocab (wanted --source-tokenizer, so that none is learned)");
         let is_half = args.source_tokenizer.is_some() && args.tokenizer.is_none();
         ensure!(!is_half, "--source-tokenizer without --tokenizer (wanted both, so that none is learned)");
+        args.source_tags.iter().try_for_each(|(_, tag)| check_tag(tag)).context("--source-tags")?;
         let share = args.max_copied.unwrap_or(1.0);
         ensure!((0.0..=1.0).contains(&share), "--max-copied {share} (wanted 0 to 1)");
         ensure!(args.max_template != Some(0), "--max-template 0 (wanted at least 1)");
