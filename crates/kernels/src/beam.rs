@@ -47,6 +47,8 @@ pub struct BeamRules {
     pub length_offset: f32,
     /// A sentence is done once so many of its best hypotheses are finished, and with it all that is left of it.
     pub n_best: usize,
+    /// ... and no other can end better, however probable what it has yet to say.
+    pub is_exact: bool,
     /// The token that ends a hypothesis.
     pub end: u32,
     /// The token that follows it.
@@ -83,7 +85,7 @@ pub(crate) fn extend<B: Kernels>(
 
     let relative = (lengths.clone() + rules.length_offset) / (rules.length_offset + 1.0);
     let normalised = scores.clone() / relative.powf_scalar(rules.length_penalty);
-    let (_, chosen) = B::top_k(normalised.reshape([batch, beam * width]), beam); // [batch, beam]
+    let (ranked, chosen) = B::top_k(normalised.reshape([batch, beam * width]), beam); // both [batch, beam]
     let tokens: Tensor<B, 1, Int> = tokens.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows]);
     let scores = scores.reshape([batch, beam * width]).gather(1, chosen.clone()).reshape([rows, 1]);
     let parents = chosen.div_scalar(width as i32); // [batch, beam]
@@ -93,7 +95,15 @@ pub(crate) fn extend<B: Kernels>(
     let ended = tokens.clone().equal_elem(rules.end as i32).float().unsqueeze_dim::<2>(1); // [rows, 1]
     let ended = ended.max_pair(lengths.clone().greater_equal(before.limits.clone()).float());
     let finished: Tensor<B, 2> = before.finished.select(0, from.clone()).max_pair(ended).reshape([batch, beam]);
-    let done = finished.clone().narrow(1, 0, rules.n_best).min_dim(1); // [batch, 1]
+    let mut done = finished.clone().narrow(1, 0, rules.n_best).min_dim(1); // [batch, 1]
+    if rules.is_exact {
+        // A log-probability only falls, and its share of the length is least at the limit.
+        let relative = (before.limits.clone() + rules.length_offset) / (rules.length_offset + 1.0);
+        let reach = (scores.clone() / relative.powf_scalar(rules.length_penalty)).reshape([batch, beam]);
+        let reach = reach + finished.clone() * DEAD;
+        let last = ranked.narrow(1, rules.n_best - 1, 1); // [batch, 1]
+        done = done * last.greater_equal(reach.max_dim(1)).float();
+    }
     let finished = finished.max_pair(done.expand([batch, beam])).reshape([rows, 1]);
     Extended { beam: Beam { tokens, scores, finished, lengths, limits: before.limits }, parents, from }
 }

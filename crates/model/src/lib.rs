@@ -25,7 +25,7 @@ pub use embedding::{Embedding, PREVIEW};
 pub use encoder::{Encoded, Encoder};
 pub use layer::Layer;
 pub use projection::Projection;
-pub use search::{Hypothesis, SearchOptions, beam_search};
+pub use search::{Hypothesis, SearchOptions, Stopping, beam_search};
 pub use seq2seq::{Forced, Losses, Pairs, Seq2Seq, SourceBatch};
 pub use steering::{Sampling, Steering};
 pub use weights::{Init, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError};

@@ -19,6 +19,19 @@ use crate::{
 /// Steps between two looks at which sentences are done, where looking waits for the device.
 const STEPS_PER_READ: usize = 4;
 
+/// When the search for a sentence's translation ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stopping {
+    /// When the best hypotheses in the beam, as many as are asked for, are finished. One that is longer may yet have ended better,
+    /// where scores are normalised.
+    #[default]
+    Best,
+    /// When those are finished and no other can end better (Huang et al., 2017): as good as going on to the end.
+    Exact,
+    /// When every hypothesis in the beam is finished.
+    WholeBeam,
+}
+
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchOptions {
@@ -36,8 +49,8 @@ pub struct SearchOptions {
     pub n_best: usize,
     /// Whether attention weights are returned.
     pub with_attention: bool,
-    /// Go on until every hypothesis in the beam is finished, rather than until the `n_best` best ones are.
-    pub is_exhaustive: bool,
+    /// When a sentence is done.
+    pub stopping: Stopping,
     /// Rules beyond the network's own mind. Drawing takes no account of `beam`.
     pub steering: Steering,
     /// What is taken off the n-th best extension of a hypothesis for each that is better (Li & Jurafsky, 2016): above 0 the
@@ -60,7 +73,7 @@ impl Default for SearchOptions {
             length_offset: 0.0,
             n_best: 1,
             with_attention: false,
-            is_exhaustive: false,
+            stopping: Stopping::Best,
             steering: Steering::default(),
             diversity_rate: 0.0,
             coverage_penalty: 0.0,
@@ -289,7 +302,8 @@ async fn search<B: Kernels>(
             batch: sentences.len(),
             length_penalty: options.length_penalty,
             length_offset: options.length_offset,
-            n_best: if options.is_exhaustive || is_ranked_at_end { beam } else { n_best },
+            n_best: if options.stopping == Stopping::WholeBeam || is_ranked_at_end { beam } else { n_best },
+            is_exact: options.stopping == Stopping::Exact,
             end: EOS,
             padding: PAD,
         };

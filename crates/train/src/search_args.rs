@@ -1,6 +1,27 @@
 //! How to search, as flags.
 
-use traduko_translator::{Sampling, Steering, TranslateOptions};
+use traduko_translator::{Sampling, Steering, Stopping, TranslateOptions};
+
+/// When a search ends.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum StoppingArg {
+    /// When the best hypothesis is finished
+    Best,
+    /// When it is finished and no other can end better
+    Exact,
+    /// When every hypothesis in the beam is finished
+    WholeBeam,
+}
+
+impl From<StoppingArg> for Stopping {
+    fn from(when: StoppingArg) -> Self {
+        match when {
+            StoppingArg::Best => Self::Best,
+            StoppingArg::Exact => Self::Exact,
+            StoppingArg::WholeBeam => Self::WholeBeam,
+        }
+    }
+}
 
 /// How to search.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,6 +36,9 @@ pub struct SearchArgs {
     /// Scores are divided by (X + length) / (X + 1) to that power; 5 is the penalty of Wu et al. (2016)
     #[arg(long, default_value_t = 0.0, value_name = "X")]
     pub length_offset: f32,
+    /// When the search for a sentence's translation ends
+    #[arg(long, value_enum, default_value = "whole-beam", value_name = "WHEN")]
+    pub stopping: StoppingArg,
     /// Most target subwords for each source subword; without it a translation may be twice as long, and some more
     #[arg(long, value_name = "X")]
     pub max_length_factor: Option<f32>,
@@ -61,6 +85,7 @@ impl SearchArgs {
             beam: self.beam,
             length_penalty: self.length_penalty,
             length_offset: self.length_offset,
+            stopping: self.stopping.into(),
             max_length_factor: self.max_length_factor,
             keep_numbers: !self.any_numbers,
             batch_sentences: self.batch,

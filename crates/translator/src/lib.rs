@@ -33,6 +33,6 @@ pub use faults::Fault;
 pub use glossary::Glossary;
 pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
 pub use plan::Plan;
-pub use traduko_model::{Sampling, Steering};
+pub use traduko_model::{Sampling, Steering, Stopping};
 pub use translation::{Alternative, SentenceTranslation, Translation};
 pub use translator::{FinishedBatch, Translator, vocabulary_of};

@@ -1,6 +1,6 @@
 //! How to translate, and how far it has come.
 
-use traduko_model::Steering;
+use traduko_model::{Steering, Stopping};
 
 use crate::{Glossary, TranslateError};
 
@@ -18,6 +18,9 @@ pub struct TranslateOptions {
     pub length_offset: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
     pub n_best: usize,
+    /// When the search for a sentence's translation ends: the first end costs 0.4 BLEU on web_test with a beam of 5 and takes 0.9 of
+    /// the time; an exact one has the same words and takes the same time, but leaves no other hypotheses to choose from.
+    pub stopping: Stopping,
     /// Most target subwords for each source subword; without it a translation may be twice as long, and some more.
     pub max_length_factor: Option<f32>,
     /// Whether a translation that lost a number is searched for again.
@@ -45,6 +48,7 @@ impl Default for TranslateOptions {
             length_penalty: 1.0,
             length_offset: 0.0,
             n_best: 1,
+            stopping: Stopping::WholeBeam,
             max_length_factor: None,
             keep_numbers: true,
             with_attention: false,

@@ -96,11 +96,25 @@ pub fn extend(best: &[f32], tokens: &[i32], before: &Before, rules: BeamRules) -
             after.from.push(row as i32);
         }
         let finished = &mut after.finished[first..];
-        if finished[..rules.n_best].iter().all(|&finished| finished > 0.0) {
+        let is_live = |place: &usize| finished[*place] == 0.0;
+        let can_be_passed = || {
+            let last = normalised[kept[rules.n_best - 1]];
+            let reach = |place: usize| reach(after.scores[first + place], before.limits[first + place], rules);
+            (0..beam).filter(is_live).any(|place| reach(place) > last)
+        };
+        let goes_on = (0..rules.n_best).any(|place| is_live(&place)) || rules.is_exact && can_be_passed();
+        if !goes_on {
             finished.fill(1.0);
         }
     }
     after
+}
+
+/// The best normalised score that a hypothesis can end with: a log-probability only falls, and its share of the length is least
+/// at the limit.
+fn reach(score: f32, limit: f32, rules: BeamRules) -> f32 {
+    let relative = (limit + rules.length_offset) / (rules.length_offset + 1.0);
+    score / relative.powf(rules.length_penalty)
 }
 
 /// Tokens of what continues a row.

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use traduko_kernels::backend::Flex;
 use traduko_model::{
     AttentionKind, AttentionPlace, BridgeKind, CellKind, EOS, Hypothesis, ModelConfig, Pairs, Sampling, SearchOptions,
-    Seq2Seq, Steering, beam_search,
+    Seq2Seq, Steering, Stopping, beam_search,
 };
 
 use crate::{sharp, small};
@@ -182,7 +182,7 @@ fn a_beam_as_wide_as_the_space_is_brute_force() {
             max_length,
             length_penalty: length_penalty as f32,
             length_offset: length_offset as f32,
-            is_exhaustive: true,
+            stopping: Stopping::WholeBeam,
             ..SearchOptions::default()
         };
         // A second sentence beside it, so that rows of two beams meet.
@@ -329,6 +329,25 @@ fn a_prefix_is_obeyed_and_scored() {
     }
 }
 
+/// What an exact end finds is what is best when all hypotheses have come to their ends; the first end is not.
+#[test]
+fn an_exact_end_misses_nothing() {
+    let sources = vec![vec![5, 4, 6], vec![8, 8, 4, 5, 6, 7]];
+    let mut n_missed = 0;
+    for (kind, n_best) in (0..60).flat_map(|kind| [(kind, 1), (kind, 2)]) {
+        let model = sharp(&network(kind), kind as u64);
+        let [best, exact, whole] = [Stopping::Best, Stopping::Exact, Stopping::WholeBeam].map(|stopping| {
+            let options = SearchOptions { beam: 4, n_best, max_length: 9, stopping, ..SearchOptions::default() };
+            search(&model, &sources, &options)
+        });
+        for (found, wanted) in exact.iter().zip(&whole) {
+            assert_same(found, wanted).expect("the same best ones");
+        }
+        n_missed += best.iter().zip(&whole).filter(|(found, wanted)| found[0].tokens != wanted[0].tokens).count();
+    }
+    assert!(n_missed > 0, "the first end was always the best");
+}
+
 /// So strong a rule that no hypothesis has two children: each of the first tokens leads on greedily.
 #[test]
 fn siblings_can_be_kept_apart() {
@@ -339,7 +358,7 @@ fn siblings_can_be_kept_apart() {
         n_best: 3,
         max_length: 9,
         length_penalty: 0.0,
-        is_exhaustive: true,
+        stopping: Stopping::WholeBeam,
         diversity_rate: 100.0,
         ..SearchOptions::default()
     };
@@ -372,7 +391,7 @@ fn coverage_ranks_the_last_beam() {
         n_best: 5,
         max_length: 9,
         with_attention: true,
-        is_exhaustive: true,
+        stopping: Stopping::WholeBeam,
         ..SearchOptions::default()
     };
     let mut n_moved = 0;
