@@ -130,18 +130,22 @@ impl<B: Kernels> Decoder<B> {
         let [batch, positions, _] = encoded.outputs.dims();
         let device = encoded.outputs.device();
         let made = self.bridge.as_ref().map(|bridge| B::tanh(bridge.forward(encoded.summary())));
-        let are_paired = encoded.last.len() == self.layers.len();
+        let copied = match self.bridge_kind {
+            BridgeKind::Last if encoded.last.len() == self.layers.len() => encoded.last.clone(),
+            BridgeKind::Last => vec![encoded.summary(); self.layers.len()],
+            BridgeKind::Mean => vec![encoded.mean(); self.layers.len()],
+            BridgeKind::Zero | BridgeKind::Dense => Vec::new(),
+        };
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let d_decoder = layer.d_hidden();
-            let hidden = match self.bridge_kind {
-                BridgeKind::Dense => made.as_ref().map(|made| made.clone().narrow(1, index * d_decoder, d_decoder)),
-                BridgeKind::Last if are_paired => Some(encoded.last[index].clone()),
-                BridgeKind::Last => Some(encoded.summary()),
-                BridgeKind::Mean => Some(encoded.mean()),
-                BridgeKind::Zero => None,
+            let (hidden, cell) = match (&made, copied.get(index)) {
+                (Some(made), _) => {
+                    let hidden = made.clone().narrow(1, index * d_decoder, d_decoder);
+                    (hidden.clone(), hidden.zeros_like())
+                }
+                (None, Some(copied)) => (copied.clone(), copied.clone()),
+                (None, None) => return layer.zero_state(batch, &device),
             };
-            let Some(hidden) = hidden else { return layer.zero_state(batch, &device) };
-            let cell = if made.is_some() { hidden.zeros_like() } else { hidden.clone() };
             match layer.kind().n_states() {
                 1 => hidden,
                 _ => Tensor::cat(vec![hidden, cell], 1),

@@ -18,8 +18,8 @@ pub struct TranslateOptions {
     pub length_offset: f32,
     /// Hypotheses returned for each sentence, at most `beam`.
     pub n_best: usize,
-    /// When the search for a sentence's translation ends: the first end costs 0.4 BLEU on web_test with a beam of 5 and takes 0.9 of
-    /// the time; an exact one has the same words and takes the same time, but leaves no other hypotheses to choose from.
+    /// When the search for a sentence's translation ends: on web_test with a beam of 5 (`evaluate --any-numbers`) the first end has 37.04
+    /// BLEU, an exact one and the whole beam 37.45; the whole beam leaves other hypotheses to choose from.
     pub stopping: Stopping,
     /// Most target subwords for each source subword; without it a translation may be twice as long, and some more.
     pub max_length_factor: Option<f32>,
