@@ -188,7 +188,7 @@ fn take_validation(
     Ok(valid)
 }
 
-/// Takes of each file what it may give, then repeats and samples pairs by the weights of their file and their tag.
+/// Takes of each file what it may give, then repeats and samples pairs by the weights of their file, their tag and their length.
 fn mix(plan: &PreparePlan, mut pairs: Vec<Kept>, summary: &mut Summary, rng: &mut StdRng) -> Vec<Pair> {
     let before = pairs.len();
     for (file, most) in plan.files.iter().enumerate().filter_map(|(i, file)| Some((i, file.max_pairs?))) {
@@ -206,7 +206,9 @@ fn mix(plan: &PreparePlan, mut pairs: Vec<Kept>, summary: &mut Summary, rng: &mu
     let mut mixed = Vec::new();
     let mut unsampled = before - pairs.len();
     for Kept { pair, file } in pairs {
-        let factor = plan.files[file].weight * factors.get(pair.tag.as_str()).copied().unwrap_or(others);
+        let short = plan.short.filter(|(words, _)| pair.source.split_whitespace().count() <= *words);
+        let tag = factors.get(pair.tag.as_str()).copied().unwrap_or(others);
+        let factor = plan.files[file].weight * tag * short.map_or(1.0, |(_, factor)| factor);
         let copies = factor.floor() as usize + usize::from(rng.random::<f64>() < factor.fract());
         unsampled += usize::from(copies == 0);
         mixed.extend(std::iter::repeat_n(pair, copies));

@@ -95,6 +95,28 @@ fn tags_are_weighed_and_left_out() {
 }
 
 #[test]
+fn short_sources_are_weighed() {
+    let folder = Folder::new();
+    let common = "--tsv @toy.tsv.zst --vocab 700";
+    folder.prepare(&format!("{common} --out @once")).unwrap();
+    folder.prepare(&format!("{common} --out @data --weights number=2 --short-words 5 --short-weight 3")).unwrap();
+    let mut counts = [0, 0];
+    let mut wanted = Vec::new();
+    for pair in decoded(&folder.path("once"), "train.ids") {
+        let is_short = pair.0.split_whitespace().count() <= 5;
+        let is_number = pair.0.split_once(':').is_some_and(|(index, _)| index.parse::<usize>().unwrap() < 300);
+        counts[usize::from(is_short)] += 1;
+        let copies = if is_number { 2 } else { 1 } * if is_short { 3 } else { 1 };
+        wanted.extend(std::iter::repeat_n(pair, copies));
+    }
+    assert!(counts.iter().all(|&count| count > 20), "{counts:?}");
+    let mut found = decoded(&folder.path("data"), "train.ids");
+    wanted.sort();
+    found.sort();
+    assert!(found == wanted);
+}
+
+#[test]
 fn validation_pairs_leave_training() {
     let folder = Folder::new();
     let arguments = "--tsv @toy.tsv.zst --out @data --vocab 700 --max-words 30 --hold-out date=20";
@@ -272,6 +294,8 @@ fn bad_input_is_named() {
     let message = error("--tsv @toy.tsv.zst --out @data --hold-out date=1000");
     assert!(message.contains("only 101 pairs have that tag"), "{message}");
     assert!(error("--tsv @toy.tsv.zst --out @data --weights date").contains("wanted TAG=FACTOR"));
+    assert!(error("--tsv @toy.tsv.zst --out @data --short-words 4").contains("--short-weight"));
+    assert!(error("--tsv @toy.tsv.zst --out @data --short-words 4 --short-weight 1001").contains("factor 1001 of"));
     assert!(error("--tsv @toy.tsv.zst --out @data --vocab 10").contains("too small"));
     fs::write(folder.path("bad.json"), "{}").unwrap();
     let message = error("--tsv @toy.tsv.zst --out @data --tokenizer @bad.json");

@@ -96,6 +96,12 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "TAG=FACTOR", num_args = 1.., value_parser = parse_weight, help_heading = "Mix")]
     #[serde(deserialize_with = "entries")]
     pub weights: Vec<(String, f64)>,
+    /// Sources of at most this many words are short: buttons, labels, headings
+    #[arg(long, value_name = "N", help_heading = "Mix")]
+    pub short_words: Option<usize>,
+    /// How often pairs with a short source come, times their other weights
+    #[arg(long, value_name = "FACTOR", help_heading = "Mix")]
+    pub short_weight: Option<f64>,
     /// Validation text, source side
     #[arg(long, value_name = "FILE", help_heading = "Validation")]
     pub valid_source: Option<PathBuf>,
@@ -221,6 +227,8 @@ impl PrepareArgs {
             dropped: self.dropped.or(file.dropped),
             exclude: list(self.exclude, file.exclude),
             weights: list(self.weights, file.weights),
+            short_words: self.short_words.or(file.short_words),
+            short_weight: self.short_weight.or(file.short_weight),
             valid_source: self.valid_source.or(file.valid_source),
             valid_target: self.valid_target.or(file.valid_target),
             valid_lines: self.valid_lines.or(file.valid_lines),

@@ -40,6 +40,8 @@ pub struct PreparePlan {
     pub exclude: Vec<String>,
     /// How often pairs with a tag come.
     pub weights: Vec<(String, f64)>,
+    /// Most words of a short source, and how often pairs with one come.
+    pub short: Option<(usize, f64)>,
     /// Validation text, source and target.
     pub valid: Option<(PathBuf, PathBuf)>,
     /// How many lines of it.
@@ -121,6 +123,14 @@ impl PreparePlan {
         let mut tags: Vec<&str> = args.weights.iter().map(|(tag, _)| tag.as_str()).collect();
         tags.sort_unstable();
         ensure!(tags.windows(2).all(|two| two[0] != two[1]), "--weights names a tag twice (wanted each once)");
+        let short = match (args.short_words, args.short_weight) {
+            (None, None) => None,
+            (Some(words), Some(factor)) => {
+                check_factor("--short-weight", factor).map_err(anyhow::Error::msg)?;
+                Some((words, factor))
+            }
+            _ => bail!("short sources by half (wanted --short-words and --short-weight)"),
+        };
         let valid = match (args.valid_source, args.valid_target) {
             (None, None) => None,
             (Some(source), Some(target)) => Some((source, target)),
@@ -174,6 +184,7 @@ impl PreparePlan {
             dropped: args.dropped,
             exclude: args.exclude,
             weights: args.weights,
+            short,
             valid,
             valid_lines: args.valid_lines,
             hold_out: args.hold_out,
