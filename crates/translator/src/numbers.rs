@@ -48,19 +48,32 @@ fn is_joined(between: &str) -> bool {
     between.is_empty() || [".", ",", ":", "-", "/", "'", "\u{2019}"].contains(&between)
 }
 
-/// Whether every number of `source` is in `translation` by its digits, and its currency by its sign.
+/// Whether every number of `source` is in `translation` by its digits, and its currency by its sign, and none lost its decimals.
 pub(crate) fn has_numbers(source: &str, translation: &str) -> bool {
-    let mut signs = numbers(source).into_iter().flat_map(|number| source[number].chars()).filter(|&c| is_currency(c));
+    let mut signs = written(source).flat_map(str::chars).filter(|&c| is_currency(c));
     if !signs.all(|sign| translation.contains(sign)) {
         return false;
     }
-    let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
-    let mut runs = numbers(source).into_iter().flat_map(|number| {
-        // The parts of a time or a date may change places: each for itself.
-        source[number].split([':', '-', '/']).map(digits).filter(|run| !run.is_empty()).collect::<Vec<_>>()
-    });
-    let written = digits(translation);
-    runs.all(|run| written.contains(&run))
+    // The parts of a time or a date may change places: each for itself.
+    let runs = written(source).flat_map(|number| number.split([':', '-', '/']));
+    let found = digits(translation);
+    runs.map(digits).all(|run| found.contains(&run)) && !has_one_sign_for_two(source, translation)
+}
+
+/// Whether thousands and decimals of a number of `source` have the same sign in `translation`, as `1,250.50` in `1,250,50`.
+fn has_one_sign_for_two(source: &str, translation: &str) -> bool {
+    let parts = |number: &str| number.split([',', '.']).map(digits).collect::<Vec<_>>();
+    let has_two = |number: &&str| number.contains(',') && number.contains('.');
+    let wanted: Vec<_> = written(source).filter(has_two).map(parts).collect();
+    written(translation).filter(|number| !has_two(number)).any(|number| wanted.contains(&parts(number)))
+}
+
+fn written(text: &str) -> impl Iterator<Item = &str> {
+    numbers(text).into_iter().map(|number| &text[number])
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(|c| c.is_numeric()).collect()
 }
 
 #[cfg(test)]
@@ -92,12 +105,18 @@ mod tests {
             ("on 2024-01-31", "le 31/01/2024"),
             ("no number", "7"),
             ("only $19.99", "seulement 19,99 $"),
+            ("1,250.50 of 1,000", "1 250,50 de 1,000"),
+            ("1,250.50", "1.250,50"),
         ] {
             assert!(has_numbers(source, translation), "{source}");
         }
-        for (source, translation) in
-            [("in 2024", "en 2023"), ("3 cats", "trois chats"), ("10:30", "10 h 13"), ("$5", "5")]
-        {
+        for (source, translation) in [
+            ("in 2024", "en 2023"),
+            ("3 cats", "trois chats"),
+            ("10:30", "10 h 13"),
+            ("$5", "5"),
+            ("1,250.50", "1,250,50"),
+        ] {
             assert!(!has_numbers(source, translation), "{source}");
         }
     }
