@@ -1,7 +1,7 @@
 //! `traduko export`: from a training run to a package.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -33,9 +33,9 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub source_tag: SourceTagArgs,
     /// What people should know of the model: a TOML file with `intended_use`, `hardware`, a list of `weaknesses`, and what it was
-    /// trained on in `[[licence]]` tables with `source` and `licence`
-    #[arg(long, value_name = "FILE")]
-    pub card: Option<PathBuf>,
+    /// trained on in `[[licence]]` tables with `source` and `licence`; of several files the lists add up, and the last word counts
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub card: Vec<PathBuf>,
     /// Columns of the output table's preview, 64 for instance; 0 for none
     ///
     /// A search looks closely only at the subwords that are likely by the preview, which makes translation faster (Shim et
@@ -56,9 +56,17 @@ struct Card {
 }
 
 impl Card {
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        toml::from_str(&text).with_context(|| path.display().to_string())
+    fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut card = Self::default();
+        for path in paths {
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            let more: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
+            card.intended_use = more.intended_use.or(card.intended_use);
+            card.hardware = more.hardware.or(card.hardware);
+            card.weaknesses.extend(more.weaknesses);
+            card.licence.extend(more.licence);
+        }
+        Ok(card)
     }
 }
 
@@ -67,7 +75,7 @@ impl Card {
 /// # Errors
 /// A run, tokenizer or card that cannot be read, a folder that cannot be written.
 pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
-    let card = args.card.as_deref().map(Card::read).transpose()?.unwrap_or_default();
+    let card = Card::read(&args.card)?;
     if card.licence.is_empty() {
         eprintln!("no licences in a --card: the model card will not say what the model was trained on");
     }

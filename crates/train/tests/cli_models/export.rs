@@ -12,10 +12,11 @@ fn export<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_package_says_where_it_comes_from() {
     let workplace = Workplace::new();
-    let card =
-        "weaknesses = [\"numbers above twenty\"]\n[[licence]]\nsource = \"toy numbers\"\nlicence = \"CC0-1.0\"\n";
-    fs::write(workplace.path("card.toml"), card).unwrap();
-    let outcome = workplace.run(&export(&["--card", "card.toml"]));
+    let licences = "hardware = \"a toaster\"\n[[licence]]\nsource = \"toy numbers\"\nlicence = \"CC0-1.0\"\n";
+    fs::write(workplace.path("licences.toml"), licences).unwrap();
+    fs::write(workplace.path("card.toml"), "hardware = \"a kettle\"\nweaknesses = [\"numbers above twenty\"]\n")
+        .unwrap();
+    let outcome = workplace.run(&export(&["--card", "licences.toml", "card.toml"]));
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{}", outcome.stderr);
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(workplace.path("new/manifest.json")).unwrap()).unwrap();
@@ -25,6 +26,7 @@ fn a_package_says_where_it_comes_from() {
     assert_eq!(manifest["recipe"]["train.batch_tokens"], 2000);
     let card = fs::read_to_string(workplace.path("new/README.md")).unwrap();
     assert!(card.contains("| toy numbers | CC0-1.0 |") && card.contains("\n- numbers above twenty\n"), "{card}");
+    assert!(card.contains("a kettle") && !card.contains("a toaster"), "{card}");
     for text in [manifest.to_string(), card] {
         assert!(!text.contains("secret"), "where the text lay is nobody's business: {text}");
     }
