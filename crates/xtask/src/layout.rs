@@ -26,6 +26,8 @@ const EMPTY_CATALOG: &str = r#"export const CATALOG = { version: "", scripts: []
 const STABLE: [&str; 3] = ["traduko-sw.js", "index.d.ts", "README.md"];
 /// How many hexadecimal digits of a hash name a folder.
 const HASH_DIGITS: usize = 10;
+/// The variable that tells which of `models/` to take, by name, with commas; none or nothing is all.
+pub const MODELS: &str = "TRADUKO_MODELS";
 
 #[derive(Serialize)]
 struct FileEntry {
@@ -63,7 +65,18 @@ struct Catalog {
 /// Fails when a file of the page, an engine or a model is missing.
 pub fn lay_out() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR").context("TRUNK_STAGING_DIR is not set: `trunk build` calls this")?;
-    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models()?)
+    let asked = env::var(MODELS).unwrap_or_default();
+    let asked: Vec<_> = asked.split_terminator(',').map(str::to_owned).collect();
+    let models = models(&asked)?.iter().map(|folder| Package::open(folder)).collect::<Result<_>>()?;
+    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models)
+}
+
+/// Sees whether there are such models in `models/`.
+///
+/// # Errors
+/// Names the one that is not there, and those that are.
+pub fn check_models(asked: &[String]) -> Result<()> {
+    models(asked).map(drop)
 }
 
 /// Lays out the folder in the page at `page`, with some engines and some models.
@@ -164,16 +177,23 @@ impl Package {
     }
 }
 
-fn models() -> Result<Vec<Package>> {
+/// The folders of the models that are asked for, or of all where none is.
+fn models(asked: &[String]) -> Result<Vec<PathBuf>> {
     let folder = root().join("models");
     let reading = || format!("reading {}", folder.display());
-    let mut folders: Vec<PathBuf> = fs::read_dir(&folder)
-        .with_context(reading)?
-        .map(|entry| Ok(entry.with_context(reading)?.path()))
-        .collect::<Result<_>>()?;
-    folders.retain(|path| path.join("manifest.json").is_file());
-    folders.sort();
-    folders.iter().map(|folder| Package::open(folder)).collect()
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        if entry.path().join("manifest.json").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    if let Some(missing) = asked.iter().find(|name| !names.contains(name)) {
+        bail!("no model {missing} in {} (there are {})", folder.display(), names.join(", "));
+    }
+    names.retain(|name| asked.is_empty() || asked.contains(name));
+    Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
 /// The workspace's version and a hash of everything that it loads.
@@ -227,4 +247,18 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_models_or_all() {
+        let all = models(&[]).unwrap();
+        assert!(all.contains(&root().join("models/en-fr")), "{all:?}");
+        assert_eq!(models(&["en-fr".to_owned()]).unwrap(), [root().join("models/en-fr")]);
+        let error = models(&["en-xx".to_owned()]).unwrap_err().to_string();
+        assert!(error.starts_with("no model en-xx in ") && error.contains("(there are en-fr"), "{error}");
+    }
 }

@@ -56,7 +56,11 @@ enum Action {
         skip: Vec<TestStep>,
     },
     /// Build the page into dist/, ready for any static host
-    Dist,
+    Dist {
+        /// Take only these of models/, such as en-fr
+        #[arg(long, value_name = "NAME", num_args = 1..)]
+        models: Vec<String>,
+    },
     /// Measure speed beside others
     Bench {
         #[command(subcommand)]
@@ -84,7 +88,7 @@ fn main() -> Result<()> {
         }
         Action::Serve { address, port, open } => page::serve(SocketAddr::new(address, port), open),
         Action::Test { only, skip } => test::run_steps(&only, &skip),
-        Action::Dist => page::dist(),
+        Action::Dist { models } => page::dist(&models),
         Action::Bench { what: Bench::Browser(options) } => bench::browser(&options),
         Action::Wasm => wasm::build_all(),
         Action::Layout => layout::lay_out(),

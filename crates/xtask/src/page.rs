@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -12,6 +13,7 @@ use flate2::write::GzEncoder;
 use xtask::server::Server;
 
 use crate::command::{cargo, command, root, run};
+use crate::layout;
 use crate::steps::Steps;
 use crate::tools::{self, Tool};
 
@@ -23,17 +25,24 @@ pub const NEEDS: [Tool; 3] = [Tool::WasmTarget, Tool::WasmBindgen, Tool::Trunk];
 /// # Errors
 /// Fails with the command that failed.
 pub fn build() -> Result<()> {
-    run(command("trunk").args(["build", "--color", "never"]))
+    run(&mut trunk_build())
 }
 
-/// Builds the page, then says what is in `dist/` and how large it is on the wire.
+fn trunk_build() -> Command {
+    let mut trunk = command("trunk");
+    trunk.args(["build", "--color", "never"]);
+    trunk
+}
+
+/// Builds the page with some of the models or with all, then says what is in `dist/` and how large it is on the wire.
 ///
 /// # Errors
-/// Fails when a tool is missing or a command fails.
-pub fn dist() -> Result<()> {
+/// Fails when there is no such model, when a tool is missing or a command fails.
+pub fn dist(models: &[String]) -> Result<()> {
+    layout::check_models(models)?;
     let mut steps = Steps::new();
     tools::prepare(&NEEDS, &mut steps)?;
-    steps.run("page", build)?;
+    steps.run("page", || run(trunk_build().env(layout::MODELS, models.join(","))))?;
     let folder = root().join("dist");
     println!("\n{:>10} {:>10}  file under {}", "bytes", "gzip", folder.display());
     list(&folder, &folder)
