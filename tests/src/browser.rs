@@ -216,7 +216,11 @@ impl Browser {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.dev_tools("Emulation.setDeviceMetricsOverride", metrics).await?;
         let scheme = if is_dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // Without motion, or a picture shows colours that are on their way.
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.dev_tools("Emulation.setEmulatedMedia", media).await?;
         Ok(())
     }

@@ -102,7 +102,7 @@ pub fn run(args: PrepareArgs) -> anyhow::Result<Summary> {
     eprintln!("{} pairs read and cleaned in {:.1} s", summary.read, started.elapsed().as_secs_f64());
     summary.kept = pairs.len();
     let train = mix(&plan, pairs, &mut summary, &mut rng);
-    ensure!(!train.is_empty(), "no pair is left to train on: {}", reasons(&summary));
+    ensure!(!train.is_empty(), "no pair is left to train on: {}", counts(summary.read, &summary.dropped, summary.kept));
 
     let vocabulary = vocabulary(&plan, &train)?;
     summary.n_vocab = vocabulary.target().n_vocab();
@@ -296,18 +296,16 @@ fn encode(plan: &PreparePlan, vocabulary: &Vocabulary, pairs: &[Pair], what: &st
     Ok(set)
 }
 
-fn reasons(summary: &Summary) -> String {
-    let reasons: Vec<String> = summary.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    format!("{} read; {}", summary.read, reasons.join(", "))
+fn counts(read: usize, dropped: &BTreeMap<String, usize>, kept: usize) -> String {
+    let dropped = dropped.iter().map(|(reason, count)| format!(", {count} {reason}"));
+    format!("{read} read{}, {kept} kept", dropped.collect::<String>())
 }
 
 fn report(summary: &Summary) {
-    eprintln!("pairs: {}; {} kept", reasons(summary), summary.kept);
+    eprintln!("pairs: {}", counts(summary.read, &summary.dropped, summary.kept));
     if summary.files.len() > 1 {
         for (name, count) in &summary.files {
-            let reasons: Vec<String> =
-                count.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-            eprintln!("  {name}: {} read; {}; {} kept", count.read, reasons.join(", "), count.kept);
+            eprintln!("  {name}: {}", counts(count.read, &count.dropped, count.kept));
         }
     }
     let total = summary.train_target_tokens.max(1) as f64;
