@@ -49,15 +49,18 @@ impl Translation {
         let is_there = |fault: &Fault| match fault {
             Fault::Empty => self.text.trim().is_empty() && source.contains(char::is_alphabetic),
             Fault::CutOff => self.sentences.iter().any(|sentence| sentence.is_cut_off),
-            Fault::Loop => {
-                let turns = most_turns(&self.text);
-                turns >= MIN_TURNS && turns > most_turns(source)
-            }
+            Fault::Loop => has_loop(source, &self.text),
             Fault::LostNumber => !has_numbers(source, &self.text),
             Fault::LostTerm => has_lost_term(source, &self.text),
         };
         Fault::ALL.into_iter().filter(is_there).collect()
     }
+}
+
+/// Whether a translation says the same again and again, which its source does not.
+pub(crate) fn has_loop(source: &str, translation: &str) -> bool {
+    let turns = most_turns(translation);
+    turns >= MIN_TURNS && turns > most_turns(source)
 }
 
 /// How often words are said in a row, at most.

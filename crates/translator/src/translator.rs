@@ -4,14 +4,18 @@ use std::mem::take;
 use std::ops::Range;
 
 use traduko_kernels::Kernels;
-use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, Stopping, beam_search};
+use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, Steering, Stopping, beam_search};
 use traduko_package::Package;
 use traduko_text::{TextError, Vocabulary};
 
+use crate::faults::has_loop;
 use crate::loops::without_loops;
 use crate::numbers::has_numbers;
 use crate::plan::{Finished, Segment};
 use crate::{Alternative, Flow, Plan, Progress, SentenceTranslation, TranslateError, TranslateOptions, Translation};
+
+/// How many subwords in a row a network that turns in circles may not say again: first three, as is usual (Paulus et al., 2018).
+const CIRCLES: [usize; 2] = [3, 2];
 
 /// Translates text with a network, or several of one vocabulary, on one device.
 #[derive(Debug)]
@@ -97,16 +101,39 @@ impl<B: Kernels> Translator<B> {
     pub async fn run_batch(&self, plan: &Plan, batch: usize) -> Result<FinishedBatch, TranslateError> {
         let segments = plan.batch(batch);
         let members: Vec<&Segment> = segments.iter().map(|(_, segment)| *segment).collect();
-        let searched = self.search(&members, plan, plan.max_length(batch)).await?;
+        let (steering, max_length) = (&plan.options.steering, plan.max_length(batch));
+        let is_free = *steering == Steering::default() && plan.options.max_length_factor.is_none();
+        let searched = self.search(&members, plan, steering, max_length).await?;
         let mut finished = Vec::with_capacity(segments.len());
         for ((index, segment), found) in segments.into_iter().zip(searched) {
             let found = match found {
+                Some(found) if is_free && turns_in_circles(segment, &found) => {
+                    self.search_the_end(segment, plan, max_length).await?.unwrap_or(found)
+                }
                 Some(found) => found,
-                None => self.search_again(segment, plan, plan.max_length(batch)).await?,
+                None => self.search_again(segment, plan, max_length).await?,
             };
             finished.push((index, found));
         }
         Ok(FinishedBatch(finished))
+    }
+
+    /// A segment of which the network says the same again and again, or finds no end. Where it may not say the same twice, it may
+    /// come to one; `None` where it does not.
+    async fn search_the_end(
+        &self,
+        segment: &Segment,
+        plan: &Plan,
+        max_length: usize,
+    ) -> Result<Option<Finished>, TranslateError> {
+        for no_repeat_ngram in CIRCLES {
+            let steering = Steering { no_repeat_ngram, ..Steering::default() };
+            let found = self.search(&[segment], plan, &steering, max_length).await?.pop().flatten();
+            if found.as_ref().is_some_and(|found| !turns_in_circles(segment, found)) {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// A segment of which the network lost a term or a number. With the numbers as terms it may do better; else what is
@@ -117,17 +144,18 @@ impl<B: Kernels> Translator<B> {
         plan: &Plan,
         max_length: usize,
     ) -> Result<Finished, TranslateError> {
+        let steering = &plan.options.steering;
         let terms = plan.terms_and_numbers(segment);
         if terms.len() > segment.masked.n_terms() {
             let again = plan.with_terms(&self.vocabulary, segment, &terms)?;
             let again: Vec<&Segment> = again.iter().collect();
-            if let Some(Some(found)) = self.search(&again, plan, max_length).await?.pop() {
+            if let Some(Some(found)) = self.search(&again, plan, steering, max_length).await?.pop() {
                 return Ok(found);
             }
         }
         let mut translated = Vec::new();
         for part in plan.parts(&self.vocabulary, segment, &terms)? {
-            let found = self.search(&[&part], plan, max_length).await?;
+            let found = self.search(&[&part], plan, steering, max_length).await?;
             translated.extend(found.into_iter().flatten().map(|found| (part.clone(), found)));
         }
         Ok(plan.join(segment, &terms, translated))
@@ -138,6 +166,7 @@ impl<B: Kernels> Translator<B> {
         &self,
         segments: &[&Segment],
         plan: &Plan,
+        steering: &Steering,
         max_length: usize,
     ) -> Result<Vec<Option<Finished>>, TranslateError> {
         if segments.is_empty() {
@@ -157,7 +186,7 @@ impl<B: Kernels> Translator<B> {
             n_best: if is_drawn || is_brief { plan.options.n_best } else { plan.options.beam },
             with_attention: plan.options.with_attention,
             stopping: plan.options.stopping,
-            steering: plan.options.steering.clone(),
+            steering: steering.clone(),
             diversity_rate: plan.options.diversity_rate,
             coverage_penalty: plan.options.coverage_penalty,
             prefixes: segments.iter().map(|segment| segment.prefix.clone()).collect(),
@@ -234,6 +263,10 @@ impl<B: Kernels> Translator<B> {
         let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
         Ok((text.replace(is_break, " "), offsets))
     }
+}
+
+fn turns_in_circles(segment: &Segment, found: &Finished) -> bool {
+    found.sentence.is_cut_off || has_loop(&segment.masked.text, &found.text)
 }
 
 /// The subwords of a package, with the tag that its sources begin with.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use traduko_kernels::backend::Flex;
-use traduko_model::{ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
+use traduko_model::{EOS, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
 use traduko_package::{Package, PackageContents, encode};
 use traduko_text::{MIN_VOCAB, SubwordTokenizer, Vocabulary};
 use traduko_translator::{Flow, TranslateError, TranslateOptions, Translation, Translator};
@@ -357,4 +357,27 @@ proptest! {
             end = sentence.source.end;
         }
     }
+}
+
+#[test]
+fn what_turns_in_circles_is_searched_again() {
+    let tokenizer = tokenizer();
+    let config = config(tokenizer.n_vocab());
+    let mut weights = weights(&config);
+    // So much more likely an end that two texts in three come to one.
+    let bias = weights.iter_mut().find(|tensor| tensor.name == "embedding.target.bias").expect("a bias");
+    bias.values[EOS as usize] += 4.0;
+    let package = package(&config, &weights, &tokenizer);
+    let translator = Translator::from_package(&package, &Default::default()).expect("a sound package");
+    let texts: Vec<String> = (0..40).map(|i| format!("{} two {i}", ["one", "five", "ten", "six"][i % 4])).collect();
+    let said = |max_length_factor| {
+        let options = TranslateOptions { max_length_factor, keep_numbers: false, ..TranslateOptions::default() };
+        translate(&translator, &texts.iter().map(String::as_str).collect::<Vec<_>>(), &options)
+    };
+    // Who asks for a length gets the first search, and this one is never reached.
+    let (first, again) = (said(Some(10.0)), said(None));
+    let has_end = |text: &Translation| text.sentences.iter().all(|sentence| !sentence.is_cut_off);
+    assert!(first.iter().zip(&again).all(|(first, again)| first == again || has_end(again)));
+    let [before, after] = [&first, &again].map(|texts| texts.iter().filter(|text| has_end(text)).count());
+    assert!((20..30).contains(&before) && after > before, "{before} came to an end, then {after}");
 }
