@@ -8,7 +8,7 @@
 
 import { getElement } from "./dom.js";
 import { drawHeatMap } from "./heat-map.js";
-import { TranslatorClient, keepOffline, label } from "../traduko/traduko.js";
+import { CATALOG, TranslatorClient, keepOffline, label } from "../traduko/traduko.js";
 
 /** @typedef {import("../traduko/protocol.js").EngineChoice} EngineChoice */
 /** @typedef {import("../traduko/protocol.js").SentenceTranslation} SentenceTranslation */
@@ -18,6 +18,11 @@ import { TranslatorClient, keepOffline, label } from "../traduko/traduko.js";
 const DEBOUNCE_MS = 200;
 
 const root = document.documentElement;
+const direction = getElement("direction", HTMLElement);
+const directionChoice = getElement("direction-choice", HTMLSelectElement);
+const swap = getElement("swap", HTMLButtonElement);
+const sourceLabel = getElement("source-label", HTMLLabelElement);
+const targetLabel = getElement("target-label", HTMLLabelElement);
 const sourceText = getElement("source-text", HTMLTextAreaElement);
 const targetText = getElement("target-text", HTMLOutputElement);
 const status = getElement("status", HTMLElement);
@@ -47,16 +52,58 @@ function askedEngine() {
   return asked === "cpu" || asked === "webgpu" ? asked : "auto";
 }
 
+const languageNames = new Intl.DisplayNames("en", { type: "language" });
+
+/** @returns {{ source: string, target: string }} what `?from=` and `?to=` ask for, or the first model's */
+function askedPair() {
+  const query = new URLSearchParams(location.search);
+  const [from, to] = [query.get("from"), query.get("to")];
+  const asked = CATALOG.models.find(({ source, target }) => source === from && target === to);
+  return asked ?? CATALOG.models[0] ?? { source: "en", target: "fr" };
+}
+
+/** Names the boxes for the languages, and offers what else there is. */
+function showPair() {
+  const { source, target } = askedPair();
+  const name = (/** @type {string} */ code) => languageNames.of(code) ?? code;
+  direction.hidden = CATALOG.models.length < 2;
+  directionChoice.replaceChildren(
+    ...CATALOG.models.map((model, index) => {
+      const isChosen = model.source === source && model.target === target;
+      return new Option(`${name(model.source)} to ${name(model.target)}`, String(index), isChosen, isChosen);
+    }),
+  );
+  swap.hidden = !CATALOG.models.some((model) => model.source === target && model.target === source);
+  [sourceLabel.textContent, targetLabel.textContent] = [name(source), name(target)];
+  [sourceText.lang, targetText.lang] = [source, target];
+  const sentences = [...examples.children].filter((example) => example instanceof HTMLElement);
+  for (const example of sentences) example.hidden = example.lang !== source;
+  examples.parentElement?.toggleAttribute("hidden", sentences.every((example) => example.hidden));
+}
+
+/** @param {Record<string, string | null>} settings of the address; null takes one away */
+function set(settings) {
+  const url = new URL(location.href);
+  for (const [key, value] of Object.entries(settings)) {
+    if (value === null) url.searchParams.delete(key);
+    else url.searchParams.set(key, value);
+  }
+  history.replaceState(null, "", url);
+  void start();
+}
+
 async function start() {
   current.abort();
   client?.close();
   root.dataset.state = "loading";
   delete root.dataset.engine;
   showError(null);
+  showPair();
   engineLine.textContent = "Starting the engine…";
+  const { source, target } = askedPair();
   const starting = new TranslatorClient({
-    source: "en",
-    target: "fr",
+    source,
+    target,
     engine: askedEngine(),
     onEngine: showEngine,
     onDownload: showDownload,
@@ -177,11 +224,17 @@ attentionSentence.addEventListener("change", () => {
   drawHeatMap(attentionTable, sentences[attentionSentence.selectedIndex]);
 });
 engineChoice.addEventListener("change", () => {
-  const url = new URL(location.href);
-  if (engineChoice.value === "auto") url.searchParams.delete("engine");
-  else url.searchParams.set("engine", engineChoice.value);
-  history.replaceState(null, "", url);
-  void start();
+  set({ engine: engineChoice.value === "auto" ? null : engineChoice.value });
+});
+directionChoice.addEventListener("change", () => {
+  const { source, target } = CATALOG.models[directionChoice.selectedIndex];
+  set({ from: source, to: target });
+});
+swap.addEventListener("click", () => {
+  const { source, target } = askedPair();
+  if (targetText.value !== "") sourceText.value = targetText.value;
+  targetText.value = "";
+  set({ from: target, to: source });
 });
 window.addEventListener("error", (event) => showError(event.error ?? event.message));
 window.addEventListener("unhandledrejection", (event) => showError(event.reason));

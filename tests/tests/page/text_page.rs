@@ -3,7 +3,7 @@
 use anyhow::Result;
 use traduko_tests::{Browser, Graphics, Site};
 
-use crate::visitor::{translate, wait_for_engine};
+use crate::visitor::{TRANSLATE, translate, wait_for_engine};
 
 #[tokio::test]
 async fn typed_english_becomes_french() -> Result<()> {
@@ -48,5 +48,38 @@ async fn lines_stay_lines_and_the_heat_map_shows_each_sentence() -> Result<()> {
     source.send_keys(" ").await?;
     browser.wait(10, "return document.getElementById('target-text').value === ''").await?;
     browser.wait(10, "return document.getElementById('attention').hidden").await?;
+    browser.finish().await
+}
+
+#[tokio::test]
+async fn languages_are_swapped() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("?engine=cpu")).await?;
+    wait_for_engine(&mut browser).await?;
+    let french = translate(&mut browser, "The cat is sleeping on the chair.").await?;
+
+    // The translation becomes the source.
+    browser.element("swap").await?.click().await?;
+    wait_for_engine(&mut browser).await?;
+    assert_eq!(browser.script("return document.getElementById('source-text').value").await?, french.as_str());
+    browser.wait(TRANSLATE, "return document.getElementById('target-text').value.includes('cat')").await?;
+    let labels = "return [...document.querySelectorAll('.pane label')].map((label) => label.textContent).join()";
+    assert_eq!(browser.script(labels).await?, "French,English");
+    let english = translate(&mut browser, "Où est la maison ?").await?;
+    assert!(english.to_lowercase().contains("house"), "{english}");
+
+    let choose = "const choice = document.getElementById('direction-choice');
+                  choice.selectedIndex = [...choice.options].findIndex((option) => option.text === 'English to French');
+                  choice.dispatchEvent(new Event('change'))";
+    browser.script(choose).await?;
+    wait_for_engine(&mut browser).await?;
+    let french = translate(&mut browser, "I have three brothers.").await?;
+    assert!(french.to_lowercase().contains("trois"), "{french}");
+
+    // The address holds the choice.
+    browser.open(&site.url("?engine=cpu&from=fr&to=en")).await?;
+    wait_for_engine(&mut browser).await?;
+    assert_eq!(browser.script(labels).await?, "French,English");
     browser.finish().await
 }
