@@ -308,7 +308,7 @@ mod tests {
         }
         let (flagship, _) = read("flagship-v0-data.toml");
         let plan = super::super::PreparePlan::new(flagship).unwrap();
-        assert_eq!((plan.files.len(), plan.vocab, plan.clean.max_words), (6, 16_000, 100));
+        assert_eq!((plan.files.len(), plan.vocab, plan.clean.max_words), (7, 16_000, 100));
     }
 
     #[test]
