@@ -62,9 +62,13 @@ function askedPair() {
   return asked ?? CATALOG.models[0] ?? { source: "en", target: "fr" };
 }
 
-/** Names the boxes for the languages, and offers what else there is. */
-function showPair() {
-  const { source, target } = askedPair();
+/**
+ * Names the boxes for the languages, and offers what else there is.
+ *
+ * @param {string} source language code
+ * @param {string} target language code
+ */
+function showPair(source, target) {
   const name = (/** @type {string} */ code) => languageNames.of(code) ?? code;
   direction.hidden = CATALOG.models.length < 2;
   directionChoice.replaceChildren(
@@ -98,9 +102,9 @@ async function start() {
   root.dataset.state = "loading";
   delete root.dataset.engine;
   showError(null);
-  showPair();
   engineLine.textContent = "Starting the engine…";
   const { source, target } = askedPair();
+  showPair(source, target);
   const starting = new TranslatorClient({
     source,
     target,

@@ -71,14 +71,6 @@ pub fn lay_out() -> Result<()> {
     lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models)
 }
 
-/// Sees whether there are such models in `models/`.
-///
-/// # Errors
-/// Names the one that is not there, and those that are.
-pub fn check_models(asked: &[String]) -> Result<()> {
-    models(asked).map(drop)
-}
-
 /// Lays out the folder in the page at `page`, with some engines and some models.
 ///
 /// # Errors
@@ -178,7 +170,10 @@ impl Package {
 }
 
 /// The folders of the models that are asked for, or of all where none is.
-fn models(asked: &[String]) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// Names the one that is not there, and those that are.
+pub fn models(asked: &[String]) -> Result<Vec<PathBuf>> {
     let folder = root().join("models");
     let reading = || format!("reading {}", folder.display());
     let mut names = Vec::new();

@@ -39,7 +39,7 @@ fn trunk_build() -> Command {
 /// # Errors
 /// Fails when there is no such model, when a tool is missing or a command fails.
 pub fn dist(models: &[String]) -> Result<()> {
-    layout::check_models(models)?;
+    layout::models(models)?;
     let mut steps = Steps::new();
     tools::prepare(&NEEDS, &mut steps)?;
     steps.run("page", || run(trunk_build().env(layout::MODELS, models.join(","))))?;
