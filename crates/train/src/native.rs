@@ -89,8 +89,18 @@ impl ModelFolder {
     /// # Errors
     /// As [`Self::into_network`].
     pub fn into_translator(self, tag: &SourceTagArgs) -> anyhow::Result<Translator<Cpu>> {
+        let languages = match &self {
+            Self::Package(Package { manifest, .. }) => {
+                Some((manifest.source_language.clone(), manifest.target_language.clone()))
+            }
+            Self::Run { .. } => None,
+        };
         let (model, vocabulary, config) = self.into_network(tag)?;
-        Ok(Translator::new(model, vocabulary, &config, &Default::default())?)
+        let translator = Translator::new(model, vocabulary, &config, &Default::default())?;
+        Ok(match languages {
+            Some((source, target)) => translator.between(&source, &target),
+            None => translator,
+        })
     }
 }
 

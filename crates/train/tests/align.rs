@@ -83,6 +83,11 @@ fn a_folder_gets_its_links_and_they_do_not_depend_on_threads() {
     assert!(folder.traduko("align --data @data --threads 3").status.success());
     assert!(bytes == fs::read(folder.path("data").join(ALIGN_FILE)).unwrap(), "threads changed the links");
 
+    assert!(folder.traduko("align --data @data --learn-from 60").status.success());
+    let sampled = Alignments::read(&folder.path("data/train.align"), &set).unwrap();
+    assert!((0..set.len()).all(|pair| !sampled.links(pair).is_empty()));
+    assert!(folder.error("align --data @data --learn-from 0").contains("--learn-from <N>"));
+
     let mut other = Dataset::new(set.n_vocab());
     (0..set.len()).for_each(|pair| other.push(set.target(pair), set.source(pair)));
     let error = Alignments::read(&folder.path("data/train.align"), &other).unwrap_err().to_string();

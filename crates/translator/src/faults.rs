@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use traduko_text::kept_ranges;
+use traduko_text::{Kept, kept_ranges};
 
 use crate::Translation;
 use crate::numbers::has_numbers;
@@ -50,10 +50,24 @@ impl Translation {
             Fault::Empty => self.text.trim().is_empty() && source.contains(char::is_alphabetic),
             Fault::CutOff => self.sentences.iter().any(|sentence| sentence.is_cut_off),
             Fault::Loop => has_loop(source, &self.text),
-            Fault::LostNumber => !has_numbers(source, &self.text),
+            Fault::LostNumber => !has_numbers(&self.without_kept(source), &self.text),
             Fault::LostTerm => has_lost_term(source, &self.text),
         };
         Fault::ALL.into_iter().filter(is_there).collect()
+    }
+
+    /// `source` with a line end for each term.
+    fn without_kept(&self, source: &str) -> String {
+        let mut kept: Vec<&Kept> = self.kept.iter().collect();
+        kept.sort_by_key(|kept| kept.source.start);
+        let (mut rest, mut at) = (String::with_capacity(source.len()), 0);
+        for Kept { source: range, .. } in kept {
+            rest.push_str(source.get(at..range.start).unwrap_or_default());
+            rest.push('\n');
+            at = at.max(range.end);
+        }
+        rest.push_str(source.get(at..).unwrap_or_default());
+        rest
     }
 }
 
@@ -104,6 +118,10 @@ mod tests {
         assert_eq!(faults("very, very big", "très , très , très , grand"), [Fault::Loop]);
         assert_eq!(faults("In 2024.", "En 2023."), [Fault::LostNumber]);
         assert_eq!(faults("Call %s and %s.", "Appelez %s."), [Fault::LostTerm]);
+        let kept = vec![Kept { source: 3..9, target: 2..6 }, Kept { source: 13..17, target: 10..14 }];
+        let translation = Translation { text: "À 17 h et 18 h.".to_owned(), kept, ..Translation::default() };
+        assert_eq!(translation.faults("At 5 p.m. or 6 pm."), []);
+        assert_eq!(translation.faults("At 5 p.m. or 6 pm, 9."), [Fault::LostNumber]);
         let sentences = vec![SentenceTranslation { is_cut_off: true, ..SentenceTranslation::default() }];
         let translation = Translation { text: "Un".to_owned(), sentences, ..Translation::default() };
         assert_eq!(translation.faults("One"), [Fault::CutOff]);

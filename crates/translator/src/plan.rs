@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use traduko_text::{Encoding, Kept, Normalized, Vocabulary, is_all_caps, kept_ranges, split_sentences};
 
+use crate::clock::Clock;
 use crate::mask::{Masked, Term};
 use crate::numbers::numbers;
 use crate::split::{split_to_fit, trimmed};
@@ -66,6 +67,7 @@ impl Plan {
         vocabulary: &Vocabulary,
         max_tokens: usize,
         texts: &[String],
+        clock: Clock,
         options: &TranslateOptions,
     ) -> Result<Self, TranslateError> {
         options.validate()?;
@@ -75,7 +77,8 @@ impl Plan {
             return Err(TranslateError::Option { option: "prefixes", found, expected });
         }
         let mut segments: Vec<Segment> = Vec::new();
-        let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text, &options.glossary)).collect();
+        let clock = if options.keep_numbers { clock } else { Clock::Any };
+        let terms: Vec<Vec<Term>> = texts.iter().map(|text| terms_of(text, &options.glossary, clock)).collect();
         for (text, (content, terms)) in texts.iter().zip(&terms).enumerate() {
             let whole: Vec<Range<usize>> = terms.iter().map(|term| term.range.clone()).collect();
             let mut parts = Vec::new();
@@ -320,14 +323,13 @@ fn within<'a>(terms: &'a [Term], range: &Range<usize>) -> &'a [Term] {
     &terms[start..end.max(start)]
 }
 
-/// What is not the network's to translate. A term of the glossary gives way to an address that it is a part of.
-fn terms_of(text: &str, glossary: &Glossary) -> Vec<Term> {
+/// What is not the network's to translate. A term of the glossary or a time gives way to an address that it is a part of.
+fn terms_of(text: &str, glossary: &Glossary, clock: Clock) -> Vec<Term> {
     let atoms = text.match_indices(ATOM).map(|(at, atom)| at..at + atom.len());
     let kept = kept_ranges(text).into_iter().chain(atoms);
     let mut terms: Vec<Term> = kept.map(|range| Term { replacement: text[range.clone()].to_owned(), range }).collect();
-    let n_kept = terms.len();
-    for term in glossary.find(text) {
-        if !terms[..n_kept].iter().any(|kept| kept.overlaps(&term.range)) {
+    for term in glossary.find(text).into_iter().chain(clock.terms(text)) {
+        if !terms.iter().any(|kept| kept.overlaps(&term.range)) {
             terms.push(term);
         }
     }
@@ -401,7 +403,7 @@ mod tests {
 
     fn plan(texts: &[&str], segments: Vec<Segment>, batch_sentences: usize) -> Plan {
         let batches = batches(&segments, batch_sentences);
-        let terms = texts.iter().map(|text| terms_of(text, &Glossary::default())).collect();
+        let terms = texts.iter().map(|text| terms_of(text, &Glossary::default(), Clock::Any)).collect();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
         Plan { options: TranslateOptions::default(), texts, terms, segments, batches }
     }
@@ -433,7 +435,10 @@ mod tests {
     }
 
     fn found(text: &str) -> Vec<&str> {
-        sentences(text, &terms_of(text, &Glossary::default())).into_iter().map(|range| &text[range]).collect()
+        sentences(text, &terms_of(text, &Glossary::default(), Clock::Any))
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
     }
 
     #[test]

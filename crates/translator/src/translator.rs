@@ -8,6 +8,7 @@ use traduko_model::{Hypothesis, ModelConfig, SearchOptions, Seq2Seq, Steering, S
 use traduko_package::Package;
 use traduko_text::{TextError, Vocabulary};
 
+use crate::clock::Clock;
 use crate::faults::has_loop;
 use crate::loops::without_loops;
 use crate::numbers::has_numbers;
@@ -23,6 +24,7 @@ pub struct Translator<B: Kernels> {
     networks: Vec<Seq2Seq<B>>,
     vocabulary: Vocabulary,
     max_source_tokens: usize,
+    clock: Clock,
     device: B::Device,
 }
 
@@ -36,10 +38,12 @@ impl<B: Kernels> Translator<B> {
         // The tokenizer first: should it be broken, no weight has been copied.
         let vocabulary = vocabulary_of(package)?;
         check_vocabulary(&vocabulary, package.config.n_vocab, package.config.n_source_vocab)?;
-        Self::new(package.build_model(device)?, vocabulary, &package.config, device)
+        let translator = Self::new(package.build_model(device)?, vocabulary, &package.config, device)?;
+        Ok(translator.between(&package.manifest.source_language, &package.manifest.target_language))
     }
 
-    /// A translator from its parts; `network` was built from `config` and lies on `device`.
+    /// A translator from its parts; `network` was built from `config` and lies on `device`. The languages are for
+    /// [`Self::between`] to tell.
     pub fn new(
         network: Seq2Seq<B>,
         vocabulary: Vocabulary,
@@ -50,7 +54,18 @@ impl<B: Kernels> Translator<B> {
         // The tag counts, and the end mark that the search appends.
         let around = vocabulary.source_tag().len() + 1;
         let max_source_tokens = config.max_source_length.saturating_sub(around).max(1);
-        Ok(Self { networks: vec![network], vocabulary, max_source_tokens, device: device.clone() })
+        Ok(Self {
+            networks: vec![network],
+            vocabulary,
+            max_source_tokens,
+            clock: Clock::default(),
+            device: device.clone(),
+        })
+    }
+
+    /// The same translator, told its languages by their tags (BCP 47): `5 p.m.` is then written as the target language has it.
+    pub fn between(self, source_language: &str, target_language: &str) -> Self {
+        Self { clock: Clock::between(source_language, target_language), ..self }
     }
 
     /// The networks of both, which choose every token together, with the subwords of the first. Ends with
@@ -94,7 +109,7 @@ impl<B: Kernels> Translator<B> {
 
     /// Splits texts into sentences and sentences into batches, which [`Self::run_batch`] takes in any order.
     pub fn plan(&self, texts: &[String], options: &TranslateOptions) -> Result<Plan, TranslateError> {
-        Plan::new(&self.vocabulary, self.max_source_tokens, texts, options)
+        Plan::new(&self.vocabulary, self.max_source_tokens, texts, self.clock, options)
     }
 
     /// Translates one batch of a plan; a batch that the plan does not have is empty.

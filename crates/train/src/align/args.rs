@@ -21,6 +21,9 @@ pub struct AlignArgs {
     /// Passes of the hidden Markov model
     #[arg(long, default_value_t = 5, value_name = "N", help_heading = "Model")]
     pub iterations_hmm: usize,
+    /// Learn from about this many of the pairs, evenly spread over all, and align all [default: learn from all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Model")]
+    pub learn_from: Option<u64>,
     /// How the links of both directions are joined; the default has the lowest error on tests/alignments
     #[arg(long, value_enum, default_value = "grow-diag-final-and", value_name = "HOW", help_heading = "Model")]
     pub symmetrize: Symmetrization,

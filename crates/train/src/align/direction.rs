@@ -16,17 +16,23 @@ pub(super) const NULL: u16 = u16::MAX;
 pub(super) struct Directed<'a> {
     set: &'a Dataset,
     is_reversed: bool,
+    stride: usize,
 }
 
 impl<'a> Directed<'a> {
     /// Source words are given, target words generated.
     pub(super) fn source_to_target(set: &'a Dataset) -> Self {
-        Self { set, is_reversed: false }
+        Self { set, is_reversed: false, stride: 1 }
     }
 
     /// Target words are given, source words generated.
     pub(super) fn target_to_source(set: &'a Dataset) -> Self {
-        Self { set, is_reversed: true }
+        Self { set, is_reversed: true, stride: 1 }
+    }
+
+    /// The same pairs, of which every `stride`-th is learned from.
+    pub(super) fn learned_every(self, stride: usize) -> Self {
+        Self { stride, ..self }
     }
 
     /// The direction, for a person.
@@ -36,6 +42,11 @@ impl<'a> Directed<'a> {
 
     pub(super) fn len(&self) -> usize {
         self.set.len()
+    }
+
+    /// The pairs that are learned from.
+    pub(super) fn learned(&self) -> Vec<usize> {
+        (0..self.len()).step_by(self.stride).collect()
     }
 
     pub(super) fn n_vocab(&self) -> usize {

@@ -55,7 +55,8 @@ struct Expectation {
 
 /// Trains one direction and returns what each generated word picks on its best path.
 pub(super) fn align(pairs: &Directed, iterations: Iterations, mut report: impl FnMut(&Step)) -> Picks {
-    let mut table = TranslationTable::uniform(pairs);
+    let (all, learned) = ((0..pairs.len()).collect::<Vec<_>>(), pairs.learned());
+    let mut table = TranslationTable::uniform(pairs, &learned);
     let mut jumps = Jumps::initial();
     let schedule = (1..=iterations.ibm1).map(|i| (false, i)).chain((1..=iterations.hmm).map(|i| (true, i)));
     for (is_hmm, iteration) in schedule {
@@ -63,8 +64,8 @@ pub(super) fn align(pairs: &Directed, iterations: Iterations, mut report: impl F
             table.prune(PRUNED);
         }
         let model = if is_hmm { "HMM" } else { "IBM 1" };
-        let bar = bar(pairs, format!("{}, {model} {iteration}", pairs.name()));
-        let chunks = over_chunks(pairs, &bar, |chunk, work| {
+        let bar = bar(&learned, format!("{}, {model} {iteration}", pairs.name()));
+        let chunks = over_chunks(&learned, &bar, |chunk, work| {
             let jumps = is_hmm.then_some(&jumps);
             expect(pairs, chunk, &table, jumps, work)
         });
@@ -83,10 +84,10 @@ pub(super) fn align(pairs: &Directed, iterations: Iterations, mut report: impl F
         report(&Step { direction: pairs.name(), model, iteration, perplexity, n_entries: table.len() });
     }
 
-    let bar = bar(pairs, format!("{}, links", pairs.name()));
-    let picks = over_chunks(pairs, &bar, |chunk, work| {
+    let bar = bar(&all, format!("{}, links", pairs.name()));
+    let picks = over_chunks(&all, &bar, |chunk, work| {
         let mut picks = Vec::new();
-        for pair in chunk {
+        for &pair in chunk {
             match pairs.get(pair) {
                 Some((given, generated)) => {
                     look_up(&table, pairs.null(), given, generated, work);
@@ -112,25 +113,19 @@ struct Work {
     entries: Vec<Option<usize>>,
 }
 
-fn bar(pairs: &Directed, message: String) -> ProgressBar {
+fn bar(pairs: &[usize], message: String) -> ProgressBar {
     let style = ProgressStyle::with_template("aligning {msg} {wide_bar} {human_pos}/{human_len} {eta}");
     let bar = ProgressBar::new(pairs.len() as u64).with_message(message);
     bar.with_style(style.expect("the template is a constant"))
 }
 
 /// `work` on each chunk of pairs, in order.
-fn over_chunks<T: Send>(
-    pairs: &Directed,
-    bar: &ProgressBar,
-    work: impl Fn(std::ops::Range<usize>, &mut Work) -> T + Sync,
-) -> Vec<T> {
-    (0..pairs.len().div_ceil(CHUNK_PAIRS))
-        .into_par_iter()
+fn over_chunks<T: Send>(pairs: &[usize], bar: &ProgressBar, work: impl Fn(&[usize], &mut Work) -> T + Sync) -> Vec<T> {
+    pairs
+        .par_chunks(CHUNK_PAIRS)
         .map_init(Work::default, |scratch, chunk| {
-            let range = chunk * CHUNK_PAIRS..pairs.len().min((chunk + 1) * CHUNK_PAIRS);
-            let n_pairs = range.len() as u64;
-            let done = work(range, scratch);
-            bar.inc(n_pairs);
+            let done = work(chunk, scratch);
+            bar.inc(chunk.len() as u64);
             done
         })
         .collect()
@@ -151,13 +146,13 @@ fn look_up(table: &TranslationTable, null: u32, given: &[u32], generated: &[u32]
 /// The E step on some pairs: with jumps the HMM, without them model 1.
 fn expect(
     pairs: &Directed,
-    chunk: std::ops::Range<usize>,
+    chunk: &[usize],
     table: &TranslationTable,
     jumps: Option<&Jumps>,
     work: &mut Work,
 ) -> Expectation {
     let mut found = Expectation { log_likelihood: 0.0, n_words: 0, jumps: Jumps::counts() };
-    for pair in chunk {
+    for &pair in chunk {
         let Some((given, generated)) = pairs.get(pair) else { continue };
         look_up(table, pairs.null(), given, generated, work);
         found.n_words += generated.len();
@@ -219,10 +214,10 @@ mod tests {
     fn after(iterations: usize) -> (TranslationTable, f64) {
         let set = koehn();
         let pairs = Directed::source_to_target(&set);
-        let mut table = TranslationTable::uniform(&pairs);
+        let mut table = TranslationTable::uniform(&pairs, &pairs.learned());
         let mut log_likelihood = 0.0;
         for _ in 0..iterations {
-            log_likelihood = expect(&pairs, 0..3, &table, None, &mut Work::default()).log_likelihood;
+            log_likelihood = expect(&pairs, &[0, 1, 2], &table, None, &mut Work::default()).log_likelihood;
             table.maximize(0.0);
         }
         (table, log_likelihood)
@@ -313,18 +308,30 @@ mod tests {
         let one = run(1);
         assert_eq!(one, run(4));
         assert_eq!(one.0.len(), 6);
-        // The last pair is rotated by two.
-        let correct = (0..set.len())
-            .map(|pair| {
-                let words = set.source(pair);
-                one.1[pair]
-                    .iter()
-                    .zip(set.target(pair))
-                    .filter(|&(&pick, &target)| pick != NULL && 50 + (words[pick as usize] * 7) % 50 == target)
-            })
-            .map(Iterator::count)
-            .sum::<usize>();
+        let correct = n_correct(&set, |pair| &one.1[pair]);
         assert!(correct * 100 > set.target_tokens() * 95, "{correct} of {}", set.target_tokens());
+    }
+
+    /// How many target words of [`many`] picked the word that they come from.
+    fn n_correct<'a>(set: &Dataset, picks: impl Fn(usize) -> &'a [u16]) -> usize {
+        let of_pair = |pair: usize| {
+            let words = set.source(pair);
+            let targets = picks(pair).iter().zip(set.target(pair));
+            targets.filter(|&(&pick, &target)| pick != NULL && 50 + (words[pick as usize] * 7) % 50 == target).count()
+        };
+        (0..set.len()).map(of_pair).sum()
+    }
+
+    #[test]
+    fn all_are_aligned_where_some_are_learned_from() {
+        let set = many();
+        let pairs = Directed::source_to_target(&set).learned_every(7);
+        assert_eq!(pairs.learned().len(), 429);
+        let mut n_entries = Vec::new();
+        let picks = align(&pairs, Iterations { ibm1: 3, hmm: 3 }, |step| n_entries.push(step.n_entries));
+        let correct = n_correct(&set, |pair| picks.get(pair));
+        assert!(correct * 100 > set.target_tokens() * 95, "{correct} of {}", set.target_tokens());
+        align(&pairs.learned_every(1), Iterations { ibm1: 1, hmm: 0 }, |step| assert!(step.n_entries > n_entries[0]));
     }
 
     #[test]

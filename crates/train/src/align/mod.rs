@@ -124,10 +124,13 @@ fn both_directions(args: &AlignArgs, set: &Dataset) -> Both {
         let n_entries = HumanCount(*n_entries as u64);
         eprintln!("{direction}  {model:<5}  iteration {iteration}  ppl {perplexity:<8.2}  {n_entries} entries");
     };
+    let wanted = args.learn_from.map_or(set.len(), |n| n as usize);
+    let stride = (set.len() as f64 / wanted.max(1) as f64).round().max(1.0) as usize;
+    let picked = |pairs: Directed| em::align(&pairs.learned_every(stride), iterations, report);
     // One after the other: a lexical table at a time.
     Both {
-        sources_picked: em::align(&Directed::source_to_target(set), iterations, report),
-        targets_picked: em::align(&Directed::target_to_source(set), iterations, report),
+        sources_picked: picked(Directed::source_to_target(set)),
+        targets_picked: picked(Directed::target_to_source(set)),
     }
 }
 

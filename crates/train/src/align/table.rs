@@ -34,11 +34,11 @@ pub(super) struct TranslationTable {
 }
 
 impl TranslationTable {
-    /// A uniform table for the words that meet in `pairs`, and for the null word, whose id is `n_vocab`.
-    pub(super) fn uniform(pairs: &Directed) -> Self {
+    /// A uniform table for the words that meet in the pairs `learned`, and for the null word, whose id is `n_vocab`.
+    pub(super) fn uniform(pairs: &Directed, learned: &[usize]) -> Self {
         let n_blocks = pairs.n_vocab().div_ceil(64).max(1);
         let bits: Vec<AtomicU64> = (0..(pairs.n_vocab() + 1) * n_blocks).map(|_| AtomicU64::new(0)).collect();
-        (0..pairs.len()).into_par_iter().for_each(|pair| {
+        learned.par_iter().for_each(|&pair| {
             let Some((given, generated)) = pairs.get(pair) else { return };
             for &word in given.iter().chain([&pairs.null()]) {
                 let row = &bits[word as usize * n_blocks..];
@@ -167,7 +167,8 @@ mod tests {
         let mut set = Dataset::new(200);
         set.push(&[1, 130], &[2, 150]);
         set.push(&[1], &[3]);
-        TranslationTable::uniform(&Directed::source_to_target(&set))
+        let pairs = Directed::source_to_target(&set);
+        TranslationTable::uniform(&pairs, &pairs.learned())
     }
 
     #[test]
