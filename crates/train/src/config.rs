@@ -154,6 +154,9 @@ pub struct OptimisationConfig {
     pub decay_start: u64,
     /// See [`ScheduleKind::Exponential`].
     pub decay_steps: u64,
+    /// Over the last steps before `max_steps` the learning rate falls in a straight line to zero, whatever the schedule; 0 for
+    /// none. A run that may go on for ever is finished so whenever it must be (Hägele et al., 2024).
+    pub cooldown_steps: u64,
     /// Largest norm of the gradient over all parameters; 0 never clips.
     pub clip_norm: f64,
     /// Label smoothing.
@@ -234,6 +237,7 @@ impl Default for OptimisationConfig {
             decay_factor: 0.5,
             decay_start: 10_000,
             decay_steps: 1000,
+            cooldown_steps: 0,
             clip_norm: 1.0,
             label_smoothing: 0.1,
             dropout: 0.1,

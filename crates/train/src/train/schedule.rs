@@ -31,7 +31,7 @@ impl Default for ScheduleState {
 impl ScheduleState {
     /// The learning rate of `step`, counted from 1, where Adam's moments were last zero after step `restarted_at`.
     pub fn learning_rate(&self, config: &OptimisationConfig, step: u64, restarted_at: u64) -> f64 {
-        let rate = self.scheduled(config, step);
+        let rate = self.scheduled(config, step) * cooled(config, step);
         let since = step - restarted_at;
         if restarted_at > 0 && since < config.restart_warmup_steps {
             rate * since as f64 / config.restart_warmup_steps as f64
@@ -88,6 +88,12 @@ impl ScheduleState {
     }
 }
 
+/// What the last steps leave of the learning rate.
+fn cooled(config: &OptimisationConfig, step: u64) -> f64 {
+    let left = (config.max_steps + 1).saturating_sub(step);
+    if left < config.cooldown_steps { left as f64 / config.cooldown_steps as f64 } else { 1.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +129,17 @@ mod tests {
         assert_eq!([200, 300, 350, 400].map(|step| rate(ScheduleKind::Step, step)), [1.0, 1.0, 1.0, 0.25]);
         let fallen = [200, 300, 350, 400].map(|step| rate(ScheduleKind::Exponential, step));
         assert_eq!(fallen, [1.0, 1.0, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn a_cooldown_ends_at_zero() {
+        let config = OptimisationConfig { cooldown_steps: 200, ..config(ScheduleKind::InverseSqrt) };
+        let rate = |step| ScheduleState::default().learning_rate(&config, step, 0);
+        let plain = |step: u64| (100.0 / step as f64).sqrt();
+        assert_eq!([400, 901].map(rate), [400, 901].map(plain));
+        assert_eq!(rate(1001), plain(1001) / 2.0);
+        assert_eq!(rate(1100), plain(1100) / 200.0);
+        assert_eq!(rate(1101), 0.0);
     }
 
     #[test]
