@@ -54,7 +54,8 @@ pub struct SearchArgs {
     /// Rank finished hypotheses down for source subwords that attention has hardly looked at
     #[arg(long, default_value_t = 0.0, value_name = "X")]
     pub coverage_penalty: f32,
-    /// Take the best translation as it is, even where a number of the source is missing from it
+    /// Take the best translation as it is, even where a number of the source is missing from it or a time of day is written as
+    /// in the source
     #[arg(long)]
     pub any_numbers: bool,
     /// Draw subwords at random, by their probabilities to the power 1 / X, rather than search

@@ -212,6 +212,21 @@ fn terms_come_through_whatever_the_network_writes() {
 }
 
 #[test]
+fn times_of_day_are_written_as_the_target_language_has_them() {
+    // Only the package says that it translates English into French.
+    let [plain, packaged] = &*TRANSLATORS;
+    let text = "one two 5:30 p.m. three";
+    let any_numbers = TranslateOptions { keep_numbers: false, ..TranslateOptions::default() };
+    let kept = &translate(packaged, &[text], &TranslateOptions::default())[0];
+    assert!(kept.text.contains("17 h 30"), "{}", kept.text);
+    assert!(!kept.faults(text).contains(&traduko_translator::Fault::LostNumber));
+    for (translator, options) in [(packaged, any_numbers), (plain, TranslateOptions::default())] {
+        let translation = &translate(translator, &[text], &options)[0];
+        assert!(!translation.text.contains("17 h 30"), "{}", translation.text);
+    }
+}
+
+#[test]
 fn white_space_and_marks_between_sentences_stay() {
     let text = "  One two.\n\n \u{2022} Three four.\tFive  ";
     let translation = translate(&TRANSLATORS[1], &[text], &TranslateOptions::default()).remove(0);
