@@ -28,7 +28,9 @@ pub use projection::Projection;
 pub use search::{Hypothesis, SearchOptions, Stopping, beam_search};
 pub use seq2seq::{Forced, Losses, Pairs, Seq2Seq, SourceBatch};
 pub use steering::{Sampling, Steering};
-pub use weights::{Init, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError};
+pub use weights::{
+    Init, InitialWeights, Matrix, NamedTensor, RandomWeights, StoredWeights, WeightSource, WeightsError,
+};
 
 /// Id of the padding token.
 pub const PAD: u32 = 0;

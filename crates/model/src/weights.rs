@@ -179,6 +179,50 @@ impl WeightSource for StoredWeights {
     }
 }
 
+/// Float weights of another network where one has the same name and shape, fresh ones elsewhere.
+#[derive(Clone, Debug)]
+pub struct InitialWeights {
+    stored: StoredWeights,
+    random: RandomWeights,
+    n_fitting: usize,
+    n_asked: usize,
+}
+
+impl InitialWeights {
+    /// `tensors` where they fit, else what `random` draws.
+    pub fn new(tensors: impl IntoIterator<Item = NamedTensor>, random: RandomWeights) -> Self {
+        Self { stored: StoredWeights::new(tensors), random, n_fitting: 0, n_asked: 0 }
+    }
+
+    /// How many of the weights that were asked for fitted, and how many were asked for.
+    pub fn fitting(&self) -> (usize, usize) {
+        (self.n_fitting, self.n_asked)
+    }
+
+    fn values(&mut self, name: &str, shape: &[usize], init: Init) -> Vec<f32> {
+        self.n_asked += 1;
+        match self.stored.take(name, shape) {
+            Ok(values) => {
+                self.n_fitting += 1;
+                values
+            }
+            Err(_) => self.random.values(shape.iter().product(), init),
+        }
+    }
+}
+
+impl WeightSource for InitialWeights {
+    type Error = std::convert::Infallible;
+
+    fn matrix(&mut self, name: &str, rows: usize, cols: usize, init: Init) -> Result<Matrix, Self::Error> {
+        Ok(Matrix::Float(self.values(name, &[rows, cols], init)))
+    }
+
+    fn vector(&mut self, name: &str, len: usize, init: Init) -> Result<Vec<f32>, Self::Error> {
+        Ok(self.values(name, &[len], init))
+    }
+}
+
 /// Collects the float parameters of a module under their paths.
 struct Collector {
     path: Vec<String>,
@@ -256,5 +300,18 @@ mod tests {
         assert_eq!(stored.vector("b", 1, Init::Zeros), Err(WeightsError::Missing { name: "b".into() }));
         let error = stored.matrix("a", 3, 2, Init::Zeros).expect_err("another shape").to_string();
         assert_eq!(error, "weight a: found shape [2, 3], the configuration wants [3, 2]");
+    }
+
+    #[test]
+    fn initial_weights_are_taken_where_they_fit() {
+        let tensor = |name: &str| NamedTensor { name: name.into(), shape: vec![2], values: vec![7.0, 8.0] };
+        let mut initial = InitialWeights::new([tensor("a"), tensor("b")], RandomWeights::new(0));
+        let Ok(same) = initial.vector("a", 2, Init::Zeros);
+        assert_eq!(same, [7.0, 8.0]);
+        let Ok(longer) = initial.vector("b", 3, Init::Ones);
+        assert_eq!(longer, [1.0, 1.0, 1.0]);
+        let Ok(unknown) = initial.matrix("c", 1, 2, Init::Zeros);
+        assert_eq!(unknown, Matrix::Float(vec![0.0, 0.0]));
+        assert_eq!(initial.fitting(), (1, 3));
     }
 }

@@ -189,3 +189,34 @@ fn a_run_goes_on_from_its_weights_alone() {
     let refused = traduko(folder.path(), "weights first --average 4 --out mean").status().expect("the program starts");
     assert_eq!(refused.code(), Some(2));
 }
+
+/// Another network begins with the weights that fit, at its own first step.
+#[test]
+fn a_run_begins_with_the_weights_of_another_network() {
+    let folder = prepared();
+    let path = |name: &str| folder.path().join(name);
+    run(folder.path(), "train resume.toml --out first --set train.max_steps=40");
+    run(folder.path(), "weights first --out pieces");
+    let normed = "--set model.is_layer_normalized=true --set train.max_steps=1";
+    run(folder.path(), &format!("train resume.toml --out second {normed} --init-weights pieces"));
+    assert_eq!(last(&path("second")).summary.step, 1);
+    let find = |run: &str, name: &str| {
+        let of = last(&path(run)).weights.into_iter().find(|tensor| tensor.name == name);
+        of.unwrap_or_else(|| panic!("{run} has {name}")).values
+    };
+    let furthest = |name: &str| {
+        let pairs = find("first", name).into_iter().zip(find("second", name));
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    // Adam's first step is no longer than the rate, a fifth of 0.01 as it warms up; pieces are of bf16.
+    for name in ["embedding.target.weight", "decoder.layers.0.recurrent.weight"] {
+        let change = furthest(name);
+        assert!(change > 0.0 && change < 0.01, "{name} changed by {change}");
+    }
+    let refused = traduko(folder.path(), &format!("train resume.toml --out third {normed} --resume-weights pieces"))
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program starts");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("--init-weights takes those that fit"), "{message}");
+}

@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use traduko_kernels::Kernels;
-use traduko_model::{ModelConfig, RandomWeights, Seq2Seq};
+use traduko_model::{InitialWeights, ModelConfig, NamedTensor, RandomWeights, Seq2Seq};
 
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
@@ -51,6 +51,10 @@ pub struct TrainArgs {
     /// Begin with the weights of this folder, a package or what `traduko weights` wrote, and go on from their step
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub resume_weights: Option<PathBuf>,
+    /// Begin at the first step with the weights of this folder, a package or what `traduko weights` wrote, wherever
+    /// name and shape are the same in this network, and with random ones elsewhere
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["resume", "resume_weights"])]
+    pub init_weights: Option<PathBuf>,
     /// Save and stop after this many minutes
     #[arg(long, value_name = "M")]
     pub max_minutes: Option<f64>,
@@ -94,8 +98,18 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(is_stopped)
 }
 
-/// Opens or begins the run's folder; gives the checkpoint to go on from.
-fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpoint>> {
+/// What the network begins with.
+enum Start {
+    /// Random weights.
+    Fresh,
+    /// These where they fit, out of this folder.
+    Initial(PathBuf, Vec<NamedTensor>),
+    /// All that is in here.
+    From(Checkpoint),
+}
+
+/// Opens or begins the run's folder.
+fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Start> {
     let last = args.out.join(LAST);
     if args.resume {
         let before = TrainConfig::read(&args.out.join(CONFIG), &[])?;
@@ -104,14 +118,14 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
         }
         let checkpoint = Checkpoint::read(&last)?;
         write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-        return Ok(Some(checkpoint));
+        return Ok(Start::From(checkpoint));
     }
     if last.exists() {
         bail!("{} already holds a run; go on with --resume or choose another --out", args.out.display());
     }
     let tokenizers = TokenizerFiles::read(&config.data.dir)?;
-    let checkpoint = match &args.resume_weights {
-        None => None,
+    let start = match args.resume_weights.as_ref().or(args.init_weights.as_ref()) {
+        None => Start::Fresh,
         Some(folder) => {
             let given = GivenWeights::read(folder)?;
             if given.tokenizers != tokenizers {
@@ -121,16 +135,22 @@ fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Option<Checkpo
                     folder.join("tokenizer.json").display()
                 );
             }
-            if given.model != config.model {
-                bail!("{}: the weights there are of another network", folder.display());
+            if args.resume_weights.is_none() {
+                Start::Initial(folder.clone(), given.checkpoint.weights)
+            } else if given.model == config.model {
+                Start::From(given.checkpoint)
+            } else {
+                bail!(
+                    "{}: the weights there are of another network; --init-weights takes those that fit",
+                    folder.display()
+                );
             }
-            Some(given.checkpoint)
         }
     };
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     tokenizers.write(&args.out)?;
     write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-    Ok(checkpoint)
+    Ok(start)
 }
 
 fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
@@ -138,19 +158,29 @@ fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
     write_atomically(&path, data).with_context(|| format!("writing {}", path.display()))
 }
 
+/// The network, and a line about what it begins with where that needs one.
 fn build<B: Kernels>(
     model: &ModelConfig,
-    checkpoint: Option<&Checkpoint>,
+    start: &Start,
     seed: u64,
     device: &B::Device,
-) -> anyhow::Result<Seq2Seq<B>> {
-    match checkpoint {
-        Some(checkpoint) => Ok(Seq2Seq::build(model, &mut checkpoint.stored_weights(), device)?),
-        None => match Seq2Seq::build(model, &mut RandomWeights::new(seed), device) {
-            Ok(network) => Ok(network),
-            Err(never) => match never {},
-        },
-    }
+) -> anyhow::Result<(Seq2Seq<B>, Option<String>)> {
+    let mut random = RandomWeights::new(seed);
+    let (folder, given) = match start {
+        Start::Fresh => {
+            let Ok(network) = Seq2Seq::build(model, &mut random, device);
+            return Ok((network, None));
+        }
+        Start::From(checkpoint) => {
+            return Ok((Seq2Seq::build(model, &mut checkpoint.stored_weights(), device)?, None));
+        }
+        Start::Initial(folder, given) => (folder, given),
+    };
+    let mut source = InitialWeights::new(given.iter().cloned(), random);
+    let Ok(network) = Seq2Seq::build(model, &mut source, device);
+    let (fitting, all) = source.fitting();
+    ensure!(fitting > 0, "{}: none of the weights there is of a shape that this network has", folder.display());
+    Ok((network, Some(format!("{fitting} of {all} weights begin as in {}, the others at random", folder.display()))))
 }
 
 /// Sums since the last line of the log.
@@ -170,15 +200,18 @@ where
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
     (config.model.n_vocab, config.model.n_source_vocab) = (train.n_vocab(), train.n_source_vocab());
     config.model.validate()?;
-    let checkpoint = open(args, &config)?;
+    let start = open(args, &config)?;
     let settings = &config.train;
     let valid = ValidationText::new(valid, &args.out, settings, args.device)?;
-    let model: Seq2Seq<B> = build(&config.model, checkpoint.as_ref(), settings.seed, device)?;
-    let (mut summary, state) = match checkpoint {
-        Some(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
-        None => (TrainSummary::new(), BTreeMap::new()),
+    let (model, about) = build::<B>(&config.model, &start, settings.seed, device)?;
+    let (mut summary, state) = match start {
+        Start::From(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
+        Start::Fresh | Start::Initial(..) => (TrainSummary::new(), BTreeMap::new()),
     };
     let mut progress = Progress::new(&args.out, summary.step, settings.max_steps)?;
+    if let Some(about) = about {
+        progress.line(&about);
+    }
     progress.line(&format!(
         "{} pairs, {} parameters, from step {}",
         train.len(),
