@@ -52,6 +52,12 @@ fn run(folder: &Path, arguments: &str) {
     assert!(status.success(), "traduko {arguments} ended with {status}");
 }
 
+/// What the program says on its error stream.
+fn complaint(folder: &Path, arguments: &str) -> String {
+    let output = traduko(folder, arguments).stderr(Stdio::piped()).output().expect("the program starts");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// A folder with prepared text and the configuration.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -177,9 +183,7 @@ fn a_run_goes_on_from_its_weights_alone() {
         assert_eq!(last(&path(&out)).summary.restarted_at, step);
     }
     std::fs::write(path("pieces/tokenizer.json"), "{}").expect("written");
-    let command = "train resume.toml --out third --resume-weights pieces";
-    let refused = traduko(folder.path(), command).stderr(Stdio::piped()).output().expect("the program starts");
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let message = complaint(folder.path(), "train resume.toml --out third --resume-weights pieces");
     assert!(message.contains("prepare the text with --tokenizer"), "{message}");
     assert!(!path("third").exists());
 
@@ -213,10 +217,6 @@ fn a_run_begins_with_the_weights_of_another_network() {
         let change = furthest(name);
         assert!(change > 0.0 && change < 0.01, "{name} changed by {change}");
     }
-    let refused = traduko(folder.path(), &format!("train resume.toml --out third {normed} --resume-weights pieces"))
-        .stderr(Stdio::piped())
-        .output()
-        .expect("the program starts");
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let message = complaint(folder.path(), &format!("train resume.toml --out third {normed} --resume-weights pieces"));
     assert!(message.contains("--init-weights takes those that fit"), "{message}");
 }
