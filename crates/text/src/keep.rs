@@ -123,9 +123,11 @@ fn emoji(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The blocks of pictures, dingbats and flags, and the sign that asks for the picture of a character.
+/// The blocks of pictures, dingbats and flags, the clocks, players' keys and squares outside them that are pictures too, and
+/// the sign that asks for the picture of a character.
 fn is_pictograph(character: char) -> bool {
-    matches!(character, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{fe0f}' | '\u{20e3}')
+    matches!(character, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{fe0f}' | '\u{20e3}'
+        | '\u{231a}'..='\u{231b}' | '\u{23e9}'..='\u{23f3}' | '\u{25fd}'..='\u{25fe}')
 }
 
 /// What white space separates, without the punctuation of the sentence around it.
@@ -206,6 +208,7 @@ mod tests {
 
     #[test]
     fn pictures() {
+        assert_eq!(kept("The alarm \u{23f0} rings; wait \u{231b}\u{25fe}"), ["\u{23f0}", "\u{231b}\u{25fe}"]);
         assert_eq!(
             kept("Great \u{1f389}\u{1f389} 5\u{20e3} or \u{1f468}\u{200d}\u{1f469}!"),
             ["\u{1f389}\u{1f389}", "5\u{20e3}", "\u{1f468}\u{200d}\u{1f469}"]

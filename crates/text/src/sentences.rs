@@ -4,11 +4,19 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::language::is_function_word;
+
 /// Words that end in a full stop and rarely end a sentence, in English and French, lower case without the stop.
 const ABBREVIATIONS: [&str; 24] = [
     "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "cf", "fig", "vol", "sgt", "capt", "rev",
     "approx", "mme", "mmes", "mlle", "mgr", "p.ex", "chap",
 ];
+/// Words that end in a full stop and only sometimes a sentence, with their capitals.
+const TITLES: [&str; 10] = ["Inc", "Ltd", "Corp", "Gen", "Col", "Lt", "Gov", "Sen", "Rep", "Ph.D"];
+/// What goes on after `5 p.m.`
+const DAYS_AND_MONTHS: &str = "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs \
+     fri sat sun january february march april may june july august september october november december jan feb mar apr \
+     jun jul aug sep sept oct nov dec";
 
 /// The sentences of `text` as byte ranges, in order and without overlap.
 ///
@@ -16,8 +24,11 @@ const ABBREVIATIONS: [&str; 24] = [
 /// there is only white space. So copying what lies between the ranges and replacing each range gives the text
 /// back, losslessly.
 ///
-/// Borders are those of UAX #29, where a line end always ends a sentence, except after a common abbreviation
-/// or an initial (`Mr.`, `J.`) on the same line.
+/// Borders are those of UAX #29, where a line end always ends a sentence, except on the same line
+///
+/// - after a common abbreviation or an initial: `Mr.`, `J.`
+/// - after initials or a title, unless a function word follows: `U.S. President`, `Gen. Lee`, but `in the U.S. He`
+/// - between a half of the day and a day, a month or capitals: `9 a.m. Monday`, `5 p.m. CET`
 pub fn split_sentences(text: &str) -> Vec<Range<usize>> {
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, piece) in text.split_sentence_bound_indices() {
@@ -28,7 +39,7 @@ pub fn split_sentences(text: &str) -> Vec<Range<usize>> {
         let start = start + (piece.len() - piece.trim_start().len());
         let end = start + trimmed.len();
         match sentences.last_mut() {
-            Some(last) if ends_in_abbreviation(&text[last.clone()]) && !has_line_end(&text[last.end..start]) => {
+            Some(last) if goes_on(&text[last.clone()], trimmed) && !has_line_end(&text[last.end..start]) => {
                 last.end = end;
             }
             _ => sentences.push(start..end),
@@ -41,13 +52,30 @@ fn has_line_end(gap: &str) -> bool {
     gap.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
 }
 
-fn ends_in_abbreviation(sentence: &str) -> bool {
+/// Whether the full stop at the end of `sentence` ends an abbreviation only, by what comes next.
+fn goes_on(sentence: &str, next: &str) -> bool {
     let Some(before) = sentence.strip_suffix('.') else {
         return false;
     };
     let word = before.rsplit(|c: char| c.is_whitespace() || "([{«\"'’“".contains(c)).next().unwrap_or_default();
-    let is_initial = word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
-    is_initial || ABBREVIATIONS.contains(&word.to_lowercase().as_str())
+    let lower = word.to_lowercase();
+    let is_initial = |part: &str| part.chars().count() == 1 && part.chars().all(char::is_uppercase);
+    if ABBREVIATIONS.contains(&lower.as_str()) || (is_initial(word) && word != "I") {
+        return true;
+    }
+    let next = next.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    let hour = lower.strip_suffix("a.m").or(lower.strip_suffix("p.m"));
+    if hour.is_some_and(|hour| !hour.contains(char::is_alphabetic)) {
+        return is_day_or_month(next) || (next.chars().count() > 1 && next.chars().all(char::is_uppercase));
+    }
+    let is_initials = word.contains('.') && word.split('.').all(is_initial);
+    (is_initials || TITLES.contains(&word)) && !is_function_word(&next.to_lowercase())
+}
+
+/// Whether a word is an English day of the week or a month, whole or short, one or several: `Monday`, `Tues`, `Jan`.
+pub fn is_day_or_month(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    DAYS_AND_MONTHS.split(' ').any(|known| known == lower || lower.strip_suffix('s') == Some(known))
 }
 
 #[cfg(test)]
@@ -78,6 +106,42 @@ mod tests {
         assert_eq!(cut("Voir (cf. Annexe). M. Martin dort."), ["Voir (cf. Annexe).", "M. Martin dort."]);
         assert_eq!(cut("So do I. He said no. Well."), ["So do I.", "He said no.", "Well."]);
         assert_eq!(cut("Dr.\nBrown"), ["Dr.", "Brown"]);
+    }
+
+    #[test]
+    fn initials_and_titles_go_on_but_before_a_function_word() {
+        for text in [
+            "U.S. President George W. Bush welcomed it.",
+            "In Washington, D.C. Mayor Bowser met Sen. Brown and Apple Inc. CEO Tim Cook.",
+            "The (U.K. \u{2013} France) match.",
+        ] {
+            assert_eq!(cut(text), [text]);
+        }
+        assert_eq!(
+            cut("They live in the U.S. He works for Apple Inc. It's far."),
+            ["They live in the U.S.", "He works for Apple Inc.", "It's far."]
+        );
+        assert_eq!(cut("Nous montons au col. Voici le lac."), ["Nous montons au col.", "Voici le lac."]);
+    }
+
+    #[test]
+    fn a_time_goes_on_with_a_day_a_month_or_capitals() {
+        for text in [
+            "The shop opens at 9 a.m. Monday and closes at noon.",
+            "Open 9 a.m. \u{2013} 5 p.m. Mondays to Friday.",
+            "From 9:30p.m. Sat to 5 P.M. 3 May, 10 a.m. CET (5 a.m. EST).",
+        ] {
+            assert_eq!(cut(text), [text]);
+        }
+        for (text, first) in [
+            ("It opens at 5 p.m. The shop is near.", "It opens at 5 p.m."),
+            ("It opens at 5 P.M. Shops are near.", "It opens at 5 P.M."),
+            ("It opens at 5 p.m. Money is needed.", "It opens at 5 p.m."),
+            ("It opens at 5 p.m. I am late.", "It opens at 5 p.m."),
+            ("9 a.m.\nMonday", "9 a.m."),
+        ] {
+            assert_eq!(cut(text)[0], first);
+        }
     }
 
     proptest! {

@@ -233,13 +233,14 @@ impl SubwordTokenizer {
     /// As [`Self::decode`].
     pub fn decode_with_offsets(&self, ids: &[u32]) -> Result<(String, Vec<Range<usize>>), TextError> {
         let text = self.decode(ids)?;
-        let mut at = 0;
+        let (mut at, mut is_begun) = (0, false);
         let offsets = ids.iter().zip(self.pieces(ids)).map(|(&id, piece)| {
             let start = at;
             if !self.is_reserved(id) {
-                let written = piece.replace(SPACE, " ");
-                let is_first = start == 0 && written.starts_with(' ');
-                at += if byte_of(&piece).is_some() { 1 } else { written.len() - usize::from(is_first) };
+                // The first subword is written without its space.
+                let space = if is_begun { " " } else { "" };
+                at += if byte_of(&piece).is_some() { 1 } else { piece.replace(SPACE, space).len() };
+                is_begun = true;
             }
             start.min(text.len())..at.min(text.len())
         });

@@ -88,6 +88,17 @@ fn decoding_skips_reserved_ids_and_refuses_strangers() {
 }
 
 #[test]
+fn offsets_are_those_of_the_decoded_text() {
+    let spelt = TOKENIZER.encode_ids("漢").unwrap();
+    let words = TOKENIZER.encode_ids("La maison").unwrap();
+    // A lone space first: the text drops that one, not the space of the word behind it.
+    let ids = [&[2, spelt[0]], &words[..], &spelt[1..], &[EOS]].concat();
+    let (text, offsets) = TOKENIZER.decode_with_offsets(&ids).unwrap();
+    assert_eq!(text, " La maison漢");
+    assert_eq!(offsets, [0..0, 0..0, 0..3, 3..10, 10..11, 11..12, 12..13, 13..13]);
+}
+
+#[test]
 fn bad_files_are_named() {
     let reason = |json: &[u8]| SubwordTokenizer::from_json(json).unwrap_err().to_string();
     assert!(reason(b"{").starts_with("tokenizer.json: "));

@@ -95,7 +95,7 @@ where
 /// The words to learn from, cut where a letter is outside the alphabet, and each letter once, so that none is lost.
 ///
 /// Candidates for subwords are what is followed by different letters somewhere, however frequent a word is alone. So
-/// frequent words come once more with a sign behind them that is in no word, and a count of zero, which weighs nothing.
+/// frequent words come once more with a sign behind them that no word ends with, and a count of zero, which weighs nothing.
 fn learnable(counts: HashMap<String, u32>, letters: &[char]) -> Vec<(String, u32)> {
     let mut known: HashMap<String, u32> = letters.iter().map(|letter| (letter.to_string(), 1)).collect();
     for (word, count) in counts {
