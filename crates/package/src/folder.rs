@@ -16,6 +16,9 @@ impl Package {
     ///
     /// Any file but those of a package is an error; names that begin with a dot are left alone, since file
     /// managers and version control put theirs anywhere. Sizes are checked before a file is read.
+    ///
+    /// # Errors
+    /// Those of [`Self::from_files`], and [`PackageError::Io`] where a file cannot be read.
     pub fn read_dir(dir: &Path) -> Result<Self, PackageError> {
         let mut files = BTreeMap::new();
         for name in file_names(dir)? {
@@ -34,27 +37,37 @@ impl Package {
 
 /// Quantizes and writes a package into `dir`, which is made if need be and may hold an older package.
 ///
-/// Every file is written under a temporary name, flushed to disk and renamed, the manifest last: whoever reads
-/// while an older package is replaced sees a wrong hash, never a mixture. A folder with other files is refused
-/// before anything is written. Returns the package as read back from the bytes written.
+/// Every file is written under a temporary name, flushed to disk and renamed, the manifest last; only then is removed
+/// what the older package alone had. So whoever reads while a package is replaced gets an error, as a rule a wrong hash,
+/// never a mixture. Returns the package as read back from the bytes written.
+///
+/// # Errors
+/// Before anything is written those of [`encode`], and [`PackageError::UnknownFile`] where the folder holds other files.
+/// [`PackageError::Io`] where one cannot be written, and [`PackageError::FileTooLarge`] where no reader would take it.
 pub fn write(dir: &Path, contents: &PackageContents<'_>) -> Result<Package, PackageError> {
     let files = encode(contents)?;
     fs::create_dir_all(dir).map_err(|source| PackageError::Io { path: dir.to_owned(), source })?;
     for name in file_names(dir)? {
         check_size(&name, 0)?;
     }
-    match files.get(SOURCE_TOKENIZER_FILE) {
-        Some(bytes) => write_file(dir, SOURCE_TOKENIZER_FILE, bytes)?,
-        None => remove_older(&dir.join(SOURCE_TOKENIZER_FILE))?,
+    if let Some(bytes) = files.get(SOURCE_TOKENIZER_FILE) {
+        write_file(dir, SOURCE_TOKENIZER_FILE, bytes)?;
     }
     for name in HASHED_FILES.iter().chain(&[CARD_FILE, MANIFEST_FILE]) {
         write_file(dir, name, &files[*name])?;
+    }
+    if !files.contains_key(SOURCE_TOKENIZER_FILE) {
+        remove_older(&dir.join(SOURCE_TOKENIZER_FILE))?;
     }
     Package::from_files(files)
 }
 
 /// Puts scores into the manifest of the package in `dir`, in place of older ones of the same test set, metric and
 /// beam, and writes the model card anew unless a person has changed it. Returns whether the card was written.
+///
+/// # Errors
+/// Those of [`Package::read_dir`], [`PackageError::Manifest`] where a score is not finite, and [`PackageError::Io`] where a
+/// file cannot be written.
 pub fn record_scores(dir: &Path, scores: Vec<Score>) -> Result<bool, PackageError> {
     let package = Package::read_dir(dir)?;
     let n_parameters = package.n_parameters();

@@ -111,6 +111,9 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 impl Manifest {
     /// Reads a manifest: the version first, so that a newer format is named as such, then every field.
+    ///
+    /// # Errors
+    /// Another version, JSON with fields missing or unknown, and those of [`Self::validate`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, PackageError> {
         #[derive(Deserialize)]
         struct Version {
@@ -127,6 +130,9 @@ impl Manifest {
     }
 
     /// The manifest as it is written: indented JSON with a final newline.
+    ///
+    /// # Errors
+    /// Where `serde_json` refuses.
     pub fn to_json(&self) -> Result<Vec<u8>, PackageError> {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| PackageError::Json { file: MANIFEST_FILE, reason: error.to_string() })?;
@@ -135,6 +141,9 @@ impl Manifest {
     }
 
     /// Checks language tags, scores and the list of files, without looking at the files themselves.
+    ///
+    /// # Errors
+    /// A language that is no tag, a score that is not finite, and a file that is unknown, listed twice or not listed.
     pub fn validate(&self) -> Result<(), PackageError> {
         check_language("source_language", &self.source_language)?;
         check_language("target_language", &self.target_language)?;
@@ -168,6 +177,9 @@ impl Manifest {
     }
 
     /// Checks the size, then the digest, of one file that the manifest lists.
+    ///
+    /// # Errors
+    /// A file that is not listed, and one of another size or digest.
     pub fn check_file(&self, name: &str, bytes: &[u8]) -> Result<(), PackageError> {
         let entry = self.files.iter().find(|entry| entry.name == name);
         let entry = entry.ok_or_else(|| PackageError::UnknownFile { file: name.to_owned() })?;

@@ -54,11 +54,17 @@ impl Package {
     ///
     /// In order: names and sizes, the manifest's version and fields, sizes and digests of the files, the
     /// configuration, the header and the values of the weights. The model card may be missing and is not read.
+    ///
+    /// # Errors
+    /// The first of these that is wrong, each under its own name.
     pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
         Self::read(files, Manifest::check_file)
     }
 
     /// As [`Self::from_files`] for who has compared all files with their hashes already, the manifest among them.
+    ///
+    /// # Errors
+    /// As [`Self::from_files`], but for the sizes and digests that the manifest promises.
     pub fn from_checked_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
         Self::read(files, |_, _, _| Ok(()))
     }
@@ -97,6 +103,9 @@ impl Package {
     }
 
     /// Every weight as floats, in the order of names: what training can go on from.
+    ///
+    /// # Errors
+    /// A matrix without its scales, or with too few or too many.
     pub fn dequantized_weights(&self) -> Result<Vec<NamedTensor>, PackageError> {
         self.weights.dequantized()
     }
@@ -113,8 +122,9 @@ impl Package {
 
     /// Builds the quantized network, tensor by tensor.
     ///
-    /// Fails when the file lacks a tensor that the configuration asks for, has it in another shape, or has one
-    /// more than was asked for.
+    /// # Errors
+    /// A tensor that the configuration asks for and the file lacks or has in another type or shape, and one more than was
+    /// asked for.
     pub fn build_model<B: Kernels>(&self, device: &B::Device) -> Result<Seq2Seq<B>, PackageError> {
         let mut source = self.weights();
         let model = Seq2Seq::build(&self.config, &mut source, device)?;

@@ -19,7 +19,10 @@ impl<'a> PackedWeights<'a> {
         Self { file, asked: BTreeSet::new() }
     }
 
-    /// Ends the reading; a tensor that nothing asked for is an error.
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A tensor that nothing asked for.
     pub fn finish(self) -> Result<(), PackageError> {
         match self.file.names().into_iter().find(|name| !self.asked.contains(name)) {
             Some(name) => Err(PackageError::UnknownTensor { name }),

@@ -39,6 +39,12 @@ pub struct PackageContents<'a> {
 }
 
 /// Quantizes and returns the files of a package, by name. The same contents always give the same bytes.
+///
+/// # Errors
+/// A configuration that no model can have, a tensor that is given twice, has a number of dimensions other than one or two or
+/// another number of values than its shape says, a value that is not a number or beyond a million, a language that is no
+/// tag, and a score that is not finite. That the tensors are those of the configuration is for [`Package`](crate::Package) to
+/// see, once it is read.
 pub fn encode(contents: &PackageContents<'_>) -> Result<BTreeMap<String, Vec<u8>>, PackageError> {
     contents.config.validate().map_err(|error| PackageError::Config { reason: error.to_string() })?;
     let config_json = serde_json::to_vec_pretty(contents.config)

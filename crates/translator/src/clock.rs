@@ -4,12 +4,18 @@
 
 use std::ops::Range;
 
+use traduko_text::is_day_or_month;
+
 use crate::mask::Term;
 use crate::numbers::numbers;
 
 /// Languages whose hours go to 24, with a colon before the minutes (CLDR 47, short times).
 const WITH_COLON: [&str; 15] =
     ["ca", "cs", "de", "es", "hu", "it", "nl", "no", "pl", "pt", "ro", "ru", "sv", "tr", "uk"];
+
+/// What joins a time to another of the same half of the day.
+const JOINTS: &str = "to and or until till til 'til \u{2018}til \u{2019}til through thru & / - \u{2010} \u{2011} \u{2012} \
+     \u{2013} \u{2014} \u{2212}";
 
 /// How times of day with `a.m.` or `p.m.` are written in a translation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +51,7 @@ impl Clock {
             };
             Some(Term { range, replacement })
         };
-        times(text).filter_map(term).collect()
+        times(text).into_iter().filter_map(term).collect()
     }
 }
 
@@ -56,20 +62,51 @@ struct Time {
     minute: u8,
 }
 
-/// Times of day such as `9am` and `5:30 p.m.`; not those of which one half is shared, as in `2 to 5 p.m.`
-fn times(text: &str) -> impl Iterator<Item = Time> {
-    numbers(text).into_iter().filter_map(|number| {
-        let (hour, minute) = match text[number.clone()].split_once([':', '.']) {
-            Some((hour, minute)) if minute.len() == 2 => (hour, minute.parse().ok()?),
-            Some(_) => return None,
-            None => (&text[number.clone()], 0),
+/// Times of day such as `9am` and `5:30 p.m.`, and each of those that share one half, as in `2 to 5 p.m.`; not where the
+/// first of them may be of the other half, as in `9 to 5 p.m.`, or a day, as in `July 4 to 8 p.m.`
+fn times(text: &str) -> Vec<Time> {
+    let start = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
+    let parts = numbers(text).into_iter().flat_map(|number| text[number].split('-'));
+    let numbers: Vec<Range<usize>> = parts.map(|part| start(part)..start(part) + part.len()).collect();
+    let mut times = Vec::new();
+    for (last, number) in numbers.iter().enumerate() {
+        let Some((length, is_afternoon)) = half_of_day(&text[number.end..]) else { continue };
+        let is_joined = |&at: &usize| match text[numbers[at].end..numbers[at + 1].start].trim() {
+            // `5, 6 or 7 p.m.`, but `July 4, 8 p.m.`
+            "," => at + 1 < last,
+            joint => JOINTS.split(' ').any(|known| known == joint.trim_start_matches(", ").to_lowercase()),
         };
-        let hour: u8 = hour.parse().ok().filter(|hour| (1..=12).contains(hour))?;
-        let (length, is_afternoon) = half_of_day(&text[number.end..])?;
-        let is_shared = is_end_of_range(&text[..number.start]);
-        let hour = hour % 12 + if is_afternoon { 12 } else { 0 };
-        (minute < 60 && !is_shared).then_some(Time { range: number.start..number.end + length, hour, minute })
-    })
+        let first = (0..last).rev().take_while(is_joined).last().unwrap_or(last);
+        let sharing = &numbers[first..=last];
+        let read: Option<Vec<(u8, u8)>> = sharing.iter().map(|number| hour_and_minute(&text[number.clone()])).collect();
+        let Some(read) = read.filter(|read| read.is_sorted_by(|left, right| left < right)) else { continue };
+        if first < last && ends_in_month(&text[..sharing[0].start]) {
+            continue;
+        }
+        times.extend(sharing.iter().zip(read).map(|(number, (hour, minute))| Time {
+            range: number.clone(),
+            hour: hour + if is_afternoon { 12 } else { 0 },
+            minute,
+        }));
+        if let Some(time) = times.last_mut() {
+            time.range.end += length;
+        }
+    }
+    times
+}
+
+/// A time such as `12` or `5:30`, its hour from 0 to 11.
+fn hour_and_minute(number: &str) -> Option<(u8, u8)> {
+    let (hour, minute) = number.split_once([':', '.']).unwrap_or((number, "00"));
+    let hour = hour.parse::<u8>().ok().filter(|hour| (1..=12).contains(hour))?;
+    let minute = minute.parse::<u8>().ok().filter(|&value| minute.len() == 2 && value < 60)?;
+    Some((hour % 12, minute))
+}
+
+fn ends_in_month(before: &str) -> bool {
+    let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let start = before.split_whitespace().next_back().and_then(|word| word.get(..3));
+    start.is_some_and(|start| months.iter().any(|month| month.eq_ignore_ascii_case(start)))
 }
 
 /// The length of a beginning such as ` p.m.` in bytes, without a full stop that ends a sentence, and whether it is after noon.
@@ -91,23 +128,13 @@ fn half_of_day(text: &str) -> Option<(usize, bool)> {
     Some((text.len() - rest.len(), letter == 'p'))
 }
 
-/// Whether the full stop of `p.m.` ends a sentence too, by what follows it. A day goes on with it: `9 a.m. Monday`.
+/// Whether the full stop of `p.m.` ends a sentence too, by what follows it. A day or a month goes on with it: `9 a.m. Monday`.
 fn ends_a_sentence(behind: &str) -> bool {
     let next = behind.trim_start();
-    let is_day = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].iter().any(|day| next.starts_with(day));
+    let is_date = next.split(|c: char| !c.is_alphabetic()).next().is_some_and(is_day_or_month);
     let mut letters = next.chars();
     let is_word = letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(|c| !c.is_uppercase());
-    next.is_empty() || (next.len() < behind.len() && is_word && !is_day)
-}
-
-/// Whether a text ends with a bare number and what joins it to another: `2 to`, `2-`.
-fn is_end_of_range(before: &str) -> bool {
-    let before = before.trim_end();
-    let joints = ["to", "and", "or", "until", "till", "-", "\u{2013}", "\u{2014}"];
-    joints
-        .iter()
-        .filter_map(|joint| before.strip_suffix(joint))
-        .any(|first| first.trim_end().ends_with(char::is_numeric))
+    next.is_empty() || (next.len() < behind.len() && is_word && !is_date)
 }
 
 #[cfg(test)]
@@ -130,7 +157,14 @@ mod tests {
             ("12:05 AM or 12 PM?", "0 h 05 or 12 h?"),
             ("at 5 p.m. We close", "at 17 h. We close"),
             ("9 a.m. Monday, 10.15 a.m. CET", "9 h Monday, 10 h 15 CET"),
+            ("at 5 p.m. May 5", "at 17 h May 5"),
+            ("at 5 p.m. Money talks", "at 17 h. Money talks"),
             ("at 7 p.m., then", "at 19 h, then"),
+            ("2 to 5 p.m.", "14 h to 17 h."),
+            ("2\u{2013}5 pm, Tu. 9-11:30 am", "14 h\u{2013}17 h, Tu. 9 h-11 h 30"),
+            ("at 5, 6, or 7 p.m., 12 & 1 PM", "at 17 h, 18 h, or 19 h, 12 h & 13 h"),
+            ("10 THROUGH 11 PM", "22 h THROUGH 23 h"),
+            ("on July 4, 8 p.m.", "on July 4, 20 h."),
         ] {
             assert_eq!(written(Clock::French, text), french);
         }
@@ -146,8 +180,9 @@ mod tests {
             "5:75 pm",
             "$5 a month",
             "10 amps",
-            "2 to 5 p.m.",
-            "2\u{2013}5 pm",
+            "9 to 5 p.m.",
+            "July 4 \u{2013} 8 p.m.",
+            "rooms 13 and 5 p.m.",
             "1.5 am",
             "I am 5",
         ] {

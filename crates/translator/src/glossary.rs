@@ -1,9 +1,10 @@
 //! Words whose translation the owner of a text has fixed.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Match};
 
 use crate::TranslateError;
 use crate::mask::Term;
@@ -32,7 +33,7 @@ impl Glossary {
     /// A glossary of terms and their translations.
     ///
     /// # Errors
-    /// An empty term, one with a line end, or one given twice, by name.
+    /// An empty term or translation, one with a line end, or a term given twice, by name.
     pub fn new(entries: impl IntoIterator<Item = (String, String)>) -> Result<Self, TranslateError> {
         let mut entries: Vec<(String, String)> = entries.into_iter().collect();
         entries.sort();
@@ -40,6 +41,9 @@ impl Glossary {
         for (term, translation) in &entries {
             if term.trim().is_empty() || term.trim() != term {
                 return fault(term, "is empty or has white space at an end");
+            }
+            if translation.trim().is_empty() {
+                return fault(term, "has no translation");
             }
             if [term, translation].iter().any(|text| text.contains(char::is_control)) {
                 return fault(term, "has a line end or a control character");
@@ -52,8 +56,7 @@ impl Glossary {
             return Ok(Self(None));
         }
         let patterns = entries.iter().flat_map(|(term, _)| [term.clone(), capitalized(term)]);
-        let matcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns);
-        let matcher = matcher.map_err(|error| TranslateError::Option {
+        let matcher = AhoCorasick::new(patterns).map_err(|error| TranslateError::Option {
             option: "glossary",
             found: error.to_string(),
             expected: "fewer or shorter terms".to_owned(),
@@ -68,15 +71,24 @@ impl Glossary {
     /// The terms in a text, in order and without overlap.
     pub(crate) fn find(&self, text: &str) -> Vec<Term> {
         let Some(terms) = &self.0 else { return Vec::new() };
-        let found = terms.matcher.find_iter(text).filter(|found| is_whole(text, &found.range()));
-        found
-            .map(|found| {
-                let (_, translation) = &terms.entries[found.pattern().as_usize() / 2];
-                let is_capitalized = found.pattern().as_usize() % 2 == 1;
-                let replacement = if is_capitalized { capitalized(translation) } else { translation.clone() };
-                Term { range: found.range(), replacement }
-            })
-            .collect()
+        let found = terms.matcher.find_overlapping_iter(text).filter(|found| is_whole(text, &found.range()));
+        let mut found: Vec<_> = found.collect();
+        found.sort_by_key(|found| (found.start(), Reverse(found.end()), found.pattern()));
+        let mut end = 0;
+        found.retain(|found| {
+            let is_free = end <= found.start();
+            if is_free {
+                end = found.end();
+            }
+            is_free
+        });
+        let term = |found: Match| {
+            let (_, translation) = &terms.entries[found.pattern().as_usize() / 2];
+            let is_capitalized = found.pattern().as_usize() % 2 == 1;
+            let replacement = if is_capitalized { capitalized(translation) } else { translation.clone() };
+            Term { range: found.range(), replacement }
+        };
+        found.into_iter().map(term).collect()
     }
 }
 
@@ -114,9 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn a_longer_term_that_is_no_whole_word_hides_none() {
+        let entries =
+            [("cookie", "t\u{e9}moin"), ("cookie consent", "accord"), ("bike stand", "support"), ("stand", "pied")];
+        let glossary = glossary(&entries).expect("sound");
+        let text = "Read our cookie consents at the motorbike stand.";
+        let found: Vec<_> = glossary.find(text).into_iter().map(|term| (&text[term.range], term.replacement)).collect();
+        let wanted = [("cookie", "t\u{e9}moin"), ("stand", "pied")];
+        assert_eq!(found, wanted.map(|(term, replacement)| (term, replacement.to_owned())));
+    }
+
+    #[test]
     fn faults_are_named() {
         let fault = |entries: &[(&str, &str)]| glossary(entries).expect_err("unsound").to_string();
         assert_eq!(fault(&[("", "a")]), "glossary: the term \"\" is empty or has white space at an end");
+        assert_eq!(fault(&[("a", " ")]), "glossary: the term \"a\" has no translation");
         assert_eq!(fault(&[("a", "b\n")]), "glossary: the term \"a\" has a line end or a control character");
         assert_eq!(fault(&[("a", "b"), ("a", "c")]), "glossary: the term \"a\" is there twice");
         assert_eq!(Glossary::new([]).expect("nothing is wrong"), Glossary::default());

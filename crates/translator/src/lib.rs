@@ -33,7 +33,7 @@ pub const ATOM: char = '\u{fffc}';
 pub use error::TranslateError;
 pub use faults::Fault;
 pub use glossary::Glossary;
-pub use options::{Flow, MAX_BEAM, Progress, TranslateOptions};
+pub use options::{Flow, Progress, TranslateOptions};
 pub use plan::Plan;
 pub use traduko_model::{Sampling, Steering, Stopping};
 pub use translation::{Alternative, SentenceTranslation, Translation};

@@ -27,6 +27,13 @@ impl Term {
     }
 }
 
+/// What lies between `terms`, which lie inside `range` in order, and around them.
+pub(crate) fn gaps(range: &Range<usize>, terms: &[Term]) -> impl Iterator<Item = Range<usize>> {
+    let starts = std::iter::once(range.start).chain(terms.iter().map(|term| term.range.end));
+    let ends = terms.iter().map(|term| term.range.start).chain([range.end]);
+    starts.zip(ends).map(|(start, end)| start..end)
+}
+
 #[derive(Clone, Debug)]
 struct Mask {
     letter: char,
@@ -46,9 +53,10 @@ pub(crate) struct Masked {
 
 impl Masked {
     /// `range` of `text`, with a letter for each of `terms`, which lie inside it in order; `None` where there are more of
-    /// them than letters.
+    /// them than letters that are not around them.
     pub fn new(text: &str, range: Range<usize>, terms: &[Term]) -> Option<Self> {
-        let mut letters = LETTERS.into_iter().filter(|&letter| !text[range.clone()].contains(letter));
+        let is_free = |letter: &char| !gaps(&range, terms).any(|gap| text[gap].contains(*letter));
+        let mut letters = LETTERS.into_iter().filter(is_free);
         let (mut masked, mut masks, mut at) = (String::with_capacity(range.len()), Vec::new(), range.start);
         for term in terms {
             let letter = letters.next()?;
@@ -221,5 +229,7 @@ mod tests {
         );
         assert!(masked(" a Q", &[("a", ""); 1]).is_some());
         assert!(masked(" XZWKVQY a", &[("a", "")]).is_none());
+        let found = masked(" an /XZ/WK/VQ/Y of X", &[("/XZ/WK/VQ/Y", "")]).expect("letters of a term are free");
+        assert_eq!(found.text, "an Z of X");
     }
 }

@@ -5,9 +5,23 @@
 
 use std::ops::Range;
 
+/// What may stand between thousands, or between a number and its currency.
+const SPACES: [char; 4] = [' ', '\u{a0}', '\u{2009}', '\u{202f}'];
+
 /// The numbers of `text`: digits with single signs between them, such as `1,000.50`, `10:30` or `2024-01-31`, and a currency
 /// before or behind, such as `$5` or `5 €`.
 pub(crate) fn numbers(text: &str) -> Vec<Range<usize>> {
+    let mut found = runs(text, is_joined);
+    let mut end = 0;
+    for number in &mut found {
+        *number = with_currency(text, end, number.clone());
+        end = number.end;
+    }
+    found
+}
+
+/// Digits in a row, across what `is_joined`.
+fn runs(text: &str, is_joined: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (at, digit) in text.char_indices().filter(|(_, c)| c.is_numeric()) {
         let end = at + digit.len_utf8();
@@ -15,11 +29,6 @@ pub(crate) fn numbers(text: &str) -> Vec<Range<usize>> {
             Some(last) if is_joined(&text[last.end..at]) => last.end = end,
             _ => found.push(at..end),
         }
-    }
-    let mut end = 0;
-    for number in &mut found {
-        *number = with_currency(text, end, number.clone());
-        end = number.end;
     }
     found
 }
@@ -30,13 +39,12 @@ fn is_currency(sign: char) -> bool {
 
 /// A number with the currency that stands before it, past `from`, or else behind it, a space between or none.
 fn with_currency(text: &str, from: usize, number: Range<usize>) -> Range<usize> {
-    let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
     let (before, behind) = (&text[from..number.start], &text[number.end..]);
-    let before = before.strip_suffix(is_space).unwrap_or(before);
+    let before = before.strip_suffix(SPACES).unwrap_or(before);
     if let Some(sign) = before.chars().next_back().filter(|&sign| is_currency(sign)) {
         return from + before.len() - sign.len_utf8()..number.end;
     }
-    let mut behind = behind.strip_prefix(is_space).unwrap_or(behind).chars();
+    let mut behind = behind.strip_prefix(SPACES).unwrap_or(behind).chars();
     match behind.next().filter(|&sign| is_currency(sign)) {
         // Else it is the next number's.
         Some(_) if !behind.as_str().starts_with(char::is_numeric) => number.start..text.len() - behind.as_str().len(),
@@ -55,9 +63,36 @@ pub(crate) fn has_numbers(source: &str, translation: &str) -> bool {
         return false;
     }
     // The parts of a time or a date may change places: each for itself.
-    let runs = written(source).flat_map(|number| number.split([':', '-', '/']));
-    let found = digits(translation);
-    runs.map(digits).all(|run| found.contains(&run)) && !has_one_sign_for_two(source, translation)
+    let parts = runs(source, |between| is_joined(between) && ![":", "-", "/"].contains(&between));
+    let said = groups(translation);
+    let is_said = |digits: &str| said.iter().any(|row| (0..row.len()).any(|first| begin_with(&row[first..], digits)));
+    let has_all = |parts: &[Range<usize>]| {
+        let parts: Vec<String> = parts.iter().map(|part| digits(&source[part.clone()])).collect();
+        // `1 000` may be one number, and be written as `1000`.
+        parts.iter().all(|part| is_said(part)) || is_said(&parts.concat())
+    };
+    let is_spaced =
+        |left: &Range<usize>, right: &Range<usize>| source[left.end..right.start].trim_matches(SPACES).is_empty();
+    parts.chunk_by(is_spaced).all(has_all) && !has_one_sign_for_two(source, translation)
+}
+
+/// The groups of digits of a text, in rows of those that may be parts of one number, as in `1 250,50` and `10 h 30`.
+fn groups(text: &str) -> Vec<Vec<&str>> {
+    let groups = runs(text, str::is_empty);
+    let is_row = |left: &Range<usize>, right: &Range<usize>| {
+        let between = text[left.end..right.start].trim_matches(SPACES);
+        between == "h" || is_joined(between)
+    };
+    groups.chunk_by(is_row).map(|row| row.iter().map(|group| &text[group.clone()]).collect()).collect()
+}
+
+/// Whether the first of `groups` are `digits` together: a group is there as a whole or not at all.
+fn begin_with(groups: &[&str], digits: &str) -> bool {
+    match groups {
+        _ if digits.is_empty() => true,
+        [first, rest @ ..] => digits.strip_prefix(*first).is_some_and(|digits| begin_with(rest, digits)),
+        [] => false,
+    }
 }
 
 /// Whether thousands and decimals of a number of `source` have the same sign in `translation`, as `1,250.50` in `1,250,50`.
@@ -107,6 +142,8 @@ mod tests {
             ("only $19.99", "seulement 19,99 $"),
             ("1,250.50 of 1,000", "1 250,50 de 1,000"),
             ("1,250.50", "1.250,50"),
+            ("15,000 or 1 000, 2 000", "15\u{2009}000 ou 1000, 2,000"),
+            ("10.30, 1,2,3", "10 h 30, 1, 2, 3"),
         ] {
             assert!(has_numbers(source, translation), "{source}");
         }
@@ -116,6 +153,10 @@ mod tests {
             ("10:30", "10 h 13"),
             ("$5", "5"),
             ("1,250.50", "1,250,50"),
+            ("5 of the 15 members", "des 15 membres"),
+            ("3 cats", "13 chats"),
+            ("12 and 3", "1 et 23"),
+            ("in 2014", "12 014"),
         ] {
             assert!(!has_numbers(source, translation), "{source}");
         }

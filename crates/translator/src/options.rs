@@ -5,21 +5,21 @@ use traduko_model::{Steering, Stopping};
 use crate::{Glossary, TranslateError};
 
 /// The widest beam that is accepted; wider ones cost memory and do not translate better.
-pub const MAX_BEAM: usize = 64;
+const MAX_BEAM: usize = 64;
 
 /// How to translate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TranslateOptions {
-    /// Hypotheses kept at each step, `1..=MAX_BEAM`; 1 is greedy.
+    /// Hypotheses kept at each step, 1 to 64; 1 is greedy.
     pub beam: usize,
     /// Exponent of the length by which a hypothesis' log-probability is divided; 0 favours short sentences.
     pub length_penalty: f32,
     /// That length is `(offset + length) / (offset + 1)`: 0 for the plain length, 5 as Wu et al. (2016) have it.
     pub length_offset: f32,
-    /// Hypotheses returned for each sentence, at most `beam`.
+    /// Hypotheses returned for each sentence, at most `beam`, each of another text; fewer where the search has fewer.
     pub n_best: usize,
-    /// When the search for a sentence's translation ends: on web_test with a beam of 5 (`evaluate --any-numbers`) the first end has 37.04
-    /// BLEU, an exact one and the whole beam 37.45; the whole beam leaves other hypotheses to choose from.
+    /// When the search for a sentence's translation ends. The whole beam translates as well as an exact end, and leaves other
+    /// hypotheses to choose from where the best lost a term or a number.
     pub stopping: Stopping,
     /// Most target subwords for each source subword; without it a translation may be twice as long, and some more.
     pub max_length_factor: Option<f32>,
@@ -37,7 +37,9 @@ pub struct TranslateOptions {
     pub diversity_rate: f32,
     /// How much a hypothesis loses for source subwords that attention has hardly looked at; 0 for nothing.
     pub coverage_penalty: f32,
-    /// How the translation of each text begins: none at all, or one a text, which may be empty.
+    /// How the translation of each text begins: none at all, or one a text, which may be empty. It may come behind
+    /// terms that the text begins with, is in capitals where the sentence is, and ends where a translation may be no longer:
+    /// after 26 subwords for a sentence of up to 8.
     pub prefixes: Vec<String>,
 }
 
@@ -63,7 +65,10 @@ impl Default for TranslateOptions {
 }
 
 impl TranslateOptions {
-    /// Names the first option that is out of its range.
+    /// Checks all options but whether there are as many `prefixes` as texts.
+    ///
+    /// # Errors
+    /// The first option that is out of its range, by name.
     pub fn validate(&self) -> Result<(), TranslateError> {
         fn wrong<T: ToString>(option: &'static str, found: T, expected: &str) -> Result<(), TranslateError> {
             Err(TranslateError::Option { option, found: found.to_string(), expected: expected.to_owned() })

@@ -5,7 +5,7 @@ use std::ops::Range;
 use traduko_text::{Encoding, Kept, Normalized, Vocabulary, is_all_caps, kept_ranges, split_sentences};
 
 use crate::clock::Clock;
-use crate::mask::{Masked, Term};
+use crate::mask::{Masked, Term, gaps};
 use crate::numbers::numbers;
 use crate::split::{split_to_fit, trimmed};
 use crate::{ATOM, Glossary, SentenceTranslation, TranslateError, TranslateOptions, Translation};
@@ -42,8 +42,11 @@ impl Segment {
         range: Range<usize>,
         terms: &[Term],
     ) -> Result<Option<Self>, TranslateError> {
-        let Some(mut masked) = Masked::new(content, range.clone(), within(terms, &range)) else { return Ok(None) };
-        let is_shouted = is_all_caps(&content[range.clone()]) && masked.make_small();
+        let terms = within(terms, &range);
+        let Some(mut masked) = Masked::new(content, range.clone(), terms) else { return Ok(None) };
+        // Small letters of an address say nothing of the sentence.
+        let around: Vec<&str> = gaps(&range, terms).map(|gap| &content[gap]).collect();
+        let is_shouted = is_all_caps(&around.join(" ")) && masked.make_small();
         let Encoding { ids, pieces, offsets } = vocabulary.source().encode(&masked.text)?;
         let normalized = Normalized::new(&masked.text);
         let origins = offsets.into_iter().map(|offset| masked.origin(normalized.origin(offset))).collect();
@@ -127,10 +130,11 @@ impl Plan {
         segment: &Segment,
         terms: &[Term],
     ) -> Result<Option<Segment>, TranslateError> {
-        Segment::new(vocabulary, (segment.text, &self.texts[segment.text]), segment.range.clone(), terms)
+        let again = Segment::new(vocabulary, (segment.text, &self.texts[segment.text]), segment.range.clone(), terms)?;
+        Ok(again.map(|again| Segment { prefix: segment.prefix.clone(), ..again }))
     }
 
-    /// A segment cut at `terms`: what is left of it, each without terms.
+    /// A segment cut at `terms`: what is left of it, each without terms. The first has its prefix.
     pub(crate) fn parts(
         &self,
         vocabulary: &Vocabulary,
@@ -138,14 +142,15 @@ impl Plan {
         terms: &[Term],
     ) -> Result<Vec<Segment>, TranslateError> {
         let content = &self.texts[segment.text];
-        let starts = std::iter::once(segment.range.start).chain(terms.iter().map(|term| term.range.end));
-        let ends = terms.iter().map(|term| term.range.start).chain([segment.range.end]);
-        let mut parts = Vec::new();
-        for (start, end) in starts.zip(ends) {
-            let range = trimmed(content, start..end);
+        let mut parts: Vec<Segment> = Vec::new();
+        for gap in gaps(&segment.range, terms) {
+            let range = trimmed(content, gap);
             if content[range.clone()].contains(char::is_alphabetic) {
                 parts.extend(Segment::new(vocabulary, (segment.text, content), range, &[])?);
             }
+        }
+        if let Some(first) = parts.first_mut() {
+            first.prefix.clone_from(&segment.prefix);
         }
         Ok(parts)
     }
@@ -226,7 +231,7 @@ impl Plan {
     }
 
     /// Puts translated sentences, by the numbers of their segments, into their places; one that is missing stays as it
-    /// was in the source.
+    /// was in the source, but for its terms.
     pub(crate) fn assemble(&self, finished: impl IntoIterator<Item = (usize, Finished)>) -> Vec<Translation> {
         let mut by_segment: Vec<Option<Finished>> = vec![None; self.segments.len()];
         for (segment, finished) in finished {
@@ -363,15 +368,8 @@ fn sentences(text: &str, terms: &[Term]) -> Vec<Range<usize>> {
         }
     }
     // Bullets, numbers and rows of dots are the same in every language; a network would invent words.
-    sentences.retain(|sentence| {
-        let mut at = sentence.start;
-        let mut has_words = false;
-        for term in within(terms, sentence) {
-            has_words |= text[at..term.range.start].contains(char::is_alphabetic);
-            at = term.range.end;
-        }
-        has_words || text[at..sentence.end].contains(char::is_alphabetic)
-    });
+    let has_letters = |gap: Range<usize>| text[gap].contains(char::is_alphabetic);
+    sentences.retain(|sentence| gaps(sentence, within(terms, sentence)).any(has_letters));
     sentences
 }
 
@@ -432,6 +430,22 @@ mod tests {
         assert_eq!(translations[1].sentences[1].target, 6..9);
         assert_eq!(translations[1].sentences[1].source, 5..7);
         assert_eq!(translations[1].kept, [Kept { source: 3..4, target: 4..5 }]);
+    }
+
+    #[test]
+    fn capitals_are_told_from_what_is_around_terms() {
+        let sentences = (0..200).map(|i| format!("{i} {}", i * 7));
+        let target = traduko_text::train(sentences, traduko_text::MIN_VOCAB + 10).expect("enough text");
+        let vocabulary = Vocabulary::from(target);
+        let read = |text: &str| {
+            let terms = terms_of(text, &Glossary::default(), Clock::Any);
+            let segment = Segment::new(&vocabulary, (0, text), 0..text.len(), &terms).expect("text");
+            let segment = segment.expect("letters enough");
+            (segment.is_shouted, segment.masked.text)
+        };
+        assert_eq!(read("NEW www.example.org BOOKS"), (true, "New X books".to_owned()));
+        assert_eq!(read("HTTP {code}"), (false, "HTTP X".to_owned()));
+        assert_eq!(read("NEW www.example.org Books"), (false, "NEW X Books".to_owned()));
     }
 
     fn found(text: &str) -> Vec<&str> {

@@ -13,7 +13,8 @@ pub struct Translation {
     pub text: String,
     /// Its sentences in order. What lies between their ranges was copied from the source.
     pub sentences: Vec<SentenceTranslation>,
-    /// What came through as it was, in the source text and in the translation: addresses, placeholders, atoms, line ends.
+    /// What the network did not write, in the source text and in the translation: addresses, placeholders, atoms and line
+    /// ends as they were, terms of the glossary and times of day as the other language has them, and some numbers.
     pub kept: Vec<Kept>,
 }
 

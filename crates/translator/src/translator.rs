@@ -1,5 +1,6 @@
 //! Network and tokenizer together.
 
+use std::iter::repeat_n;
 use std::mem::take;
 use std::ops::Range;
 
@@ -34,6 +35,9 @@ pub struct FinishedBatch(Vec<(usize, Finished)>);
 
 impl<B: Kernels> Translator<B> {
     /// A translator from a checked package; the package may be dropped afterwards.
+    ///
+    /// # Errors
+    /// Where a tokenizer is broken or of another model than the weights, or the weights are not those of the configuration.
     pub fn from_package(package: &Package, device: &B::Device) -> Result<Self, TranslateError> {
         // The tokenizer first: should it be broken, no weight has been copied.
         let vocabulary = vocabulary_of(package)?;
@@ -44,6 +48,9 @@ impl<B: Kernels> Translator<B> {
 
     /// A translator from its parts; `network` was built from `config` and lies on `device`. The languages are for
     /// [`Self::between`] to tell.
+    ///
+    /// # Errors
+    /// Where the vocabulary has another number of subwords than the network.
     pub fn new(
         network: Seq2Seq<B>,
         vocabulary: Vocabulary,
@@ -68,9 +75,10 @@ impl<B: Kernels> Translator<B> {
         Self { clock: Clock::between(source_language, target_language), ..self }
     }
 
-    /// The networks of both, which choose every token together, with the subwords of the first. Ends with
-    /// [`TranslateError::Vocabulary`] where the other has another number of subwords; that they are the same is the caller's
-    /// to know.
+    /// The networks of both, which choose every token together, with the subwords of the first.
+    ///
+    /// # Errors
+    /// Where the other has another number of subwords; that they are the same is the caller's to know.
     pub fn with(mut self, other: Self) -> Result<Self, TranslateError> {
         check_vocabulary(&self.vocabulary, other.vocabulary.target().n_vocab(), other.vocabulary.n_source_vocab())?;
         self.max_source_tokens = self.max_source_tokens.min(other.max_source_tokens);
@@ -85,8 +93,11 @@ impl<B: Kernels> Translator<B> {
 
     /// Translates texts of any length, batch by batch, and reports after each batch.
     ///
-    /// One [`Translation`] a text, in order. Text without a letter comes back as it is. Ends with
-    /// [`TranslateError::Cancelled`] when `on_progress` says so. Native callers block on it.
+    /// One [`Translation`] a text, in order. Text without a letter around its terms comes back as it is, but for those.
+    /// Native callers block on it.
+    ///
+    /// # Errors
+    /// Those of [`Self::plan`], and [`TranslateError::Cancelled`] when `on_progress` says so.
     pub async fn translate(
         &self,
         texts: &[String],
@@ -108,11 +119,17 @@ impl<B: Kernels> Translator<B> {
     }
 
     /// Splits texts into sentences and sentences into batches, which [`Self::run_batch`] takes in any order.
+    ///
+    /// # Errors
+    /// Where an option is out of its range, there are not as many prefixes as texts, or a tokenizer refuses.
     pub fn plan(&self, texts: &[String], options: &TranslateOptions) -> Result<Plan, TranslateError> {
         Plan::new(&self.vocabulary, self.max_source_tokens, texts, self.clock, options)
     }
 
     /// Translates one batch of a plan; a batch that the plan does not have is empty.
+    ///
+    /// # Errors
+    /// Where a tokenizer refuses.
     pub async fn run_batch(&self, plan: &Plan, batch: usize) -> Result<FinishedBatch, TranslateError> {
         let segments = plan.batch(batch);
         let members: Vec<&Segment> = segments.iter().map(|(_, segment)| *segment).collect();
@@ -206,17 +223,24 @@ impl<B: Kernels> Translator<B> {
             coverage_penalty: plan.options.coverage_penalty,
             prefixes: segments.iter().map(|segment| segment.prefix.clone()).collect(),
         };
-        let hypotheses = beam_search(&self.networks, &sources, &options, &self.device).await;
+        let mut hypotheses = beam_search(&self.networks, &sources, &options, &self.device).await;
+        if is_drawn {
+            // They come in the order of the draws.
+            for drawn in &mut hypotheses {
+                drawn.sort_by(|left, right| right.score.total_cmp(&left.score));
+            }
+        }
         let found = segments.iter().zip(hypotheses);
         found.map(|(segment, best)| self.sentence(segment, best, &plan.options)).collect()
     }
 
-    /// Joins finished batches to texts; sentences of a batch that is missing stay untranslated.
+    /// Joins finished batches to texts; sentences of a batch that is missing stay untranslated, but for their terms.
     pub fn finish(&self, plan: &Plan, batches: impl IntoIterator<Item = FinishedBatch>) -> Vec<Translation> {
         plan.assemble(batches.into_iter().flat_map(|batch| batch.0))
     }
 
-    /// The best hypothesis that has all terms and numbers, with the next best ones, `n_best` in all; `None` where there is none.
+    /// The best hypothesis that has all terms and numbers, with the next best ones of other texts, `n_best` in all at most;
+    /// `None` where there is none.
     fn sentence(
         &self,
         segment: &Segment,
@@ -238,8 +262,11 @@ impl<B: Kernels> Translator<B> {
             if segment.is_shouted {
                 unmasked.make_capital();
             }
-            if let Some(chosen) = &mut chosen {
-                chosen.sentence.alternatives.push(Alternative { text: unmasked.text, score });
+            if let Some(Finished { text, sentence, .. }) = &mut chosen {
+                let is_new = |known: &str| known != unmasked.text;
+                if is_new(text) && sentence.alternatives.iter().all(|other| is_new(&other.text)) {
+                    sentence.alternatives.push(Alternative { text: unmasked.text, score });
+                }
                 continue;
             }
             // The end marks have a row and a column and a tag has a column, but no piece to show.
@@ -271,13 +298,21 @@ impl<B: Kernels> Translator<B> {
         self.vocabulary.target().pieces(&[token]).iter().any(|piece| piece.contains(char::is_alphabetic))
     }
 
-    /// Text of a hypothesis, with the bytes of each token in it. Bytes that a network may spell out include line ends,
-    /// which would tear a line in two.
+    /// Text of a hypothesis, with the bytes of each token in it.
     fn decode(&self, tokens: &[u32]) -> Result<(String, Vec<Range<usize>>), TranslateError> {
         let (text, offsets) = self.vocabulary.target().decode_with_offsets(tokens)?;
-        let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-        Ok((text.replace(is_break, " "), offsets))
+        Ok((on_one_line(&text), offsets))
     }
+}
+
+/// Bytes that a network may spell out include line ends, which would tear a line in two: as many spaces instead.
+fn on_one_line(text: &str) -> String {
+    let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    let spaced = |character: char| match is_break(character) {
+        true => repeat_n(' ', character.len_utf8()),
+        false => repeat_n(character, 1),
+    };
+    text.chars().flat_map(spaced).collect()
 }
 
 fn turns_in_circles(segment: &Segment, found: &Finished) -> bool {
@@ -305,5 +340,15 @@ fn check_vocabulary(vocabulary: &Vocabulary, target: usize, source: usize) -> Re
     match sizes.into_iter().find(|(_, tokenizer, network)| tokenizer != network) {
         Some((file, tokenizer, network)) => Err(TranslateError::Vocabulary { file, tokenizer, network }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_one_line;
+
+    #[test]
+    fn line_ends_become_spaces_of_as_many_bytes() {
+        assert_eq!(on_one_line("\u{c9}\u{85}a\u{2028}\nb"), "\u{c9}  a    b");
     }
 }

@@ -1,5 +1,6 @@
 //! Translating with a small random network: what comes out is nonsense, but always the same nonsense.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -7,7 +8,9 @@ use traduko_kernels::backend::Flex;
 use traduko_model::{EOS, ModelConfig, NamedTensor, RandomWeights, Seq2Seq, StoredWeights, TieKind};
 use traduko_package::{Package, PackageContents, encode};
 use traduko_text::{MIN_VOCAB, SubwordTokenizer, Vocabulary};
-use traduko_translator::{Flow, TranslateError, TranslateOptions, Translation, Translator};
+use traduko_translator::{
+    Flow, Glossary, Sampling, Steering, TranslateError, TranslateOptions, Translation, Translator,
+};
 
 fn tokenizer() -> SubwordTokenizer {
     let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
@@ -77,6 +80,13 @@ fn translate(translator: &Translator<Flex>, texts: &[&str], options: &TranslateO
     pollster::block_on(translator.translate(&texts, options, |_| Flow::Continue)).expect("a sound model")
 }
 
+/// Neither of the two crates knows the other.
+#[test]
+fn text_and_model_reserve_the_same_ids() {
+    let of_text = [traduko_text::PAD, traduko_text::UNK, traduko_text::BOS, traduko_text::EOS];
+    assert_eq!(of_text, [traduko_model::PAD, traduko_model::UNK, traduko_model::BOS, traduko_model::EOS]);
+}
+
 /// One network, two vocabularies, and a tag before each source that the caller never sees.
 #[test]
 fn each_side_has_its_subwords_and_sources_a_tag() {
@@ -138,6 +148,7 @@ fn company_does_not_change_a_translation() {
             let options = TranslateOptions { batch_sentences, ..TranslateOptions::default() };
             for (together, alone) in translate(translator, &TEXTS, &options).iter().zip(&alone) {
                 assert_eq!(together.text, alone.text, "batches of {batch_sentences}");
+                assert_eq!(together.sentences.len(), alone.sentences.len());
                 for (together, alone) in together.sentences.iter().zip(&alone.sentences) {
                     assert!((together.score - alone.score).abs() < 1e-4, "{} {}", together.score, alone.score);
                 }
@@ -180,6 +191,8 @@ fn terms_come_through_whatever_the_network_writes() {
         format!("{}, four {} five {} {} six: {} {}", terms[4], terms[1], terms[2], terms[3], terms[5], terms[4]),
         terms[..6].join(" "),
         format!("{}{} seven {}", terms[3], terms[6], terms[6]),
+        // More than there are letters to stand for them.
+        format!("one {0} {0} two", terms[..6].join(" ")),
     ];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for translator in TRANSLATORS.iter() {
@@ -208,6 +221,42 @@ fn terms_come_through_whatever_the_network_writes() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_glossary_is_obeyed_whatever_the_network_writes() {
+    let entries = [("two", "d\u{e9}\u{e0}"), ("four five", "K")].map(|(term, into)| (term.to_owned(), into.to_owned()));
+    let glossary = Glossary::new(entries).expect("sound");
+    let options = TranslateOptions { glossary, ..TranslateOptions::default() };
+    let text = "Two three, two four five six.";
+    for translator in TRANSLATORS.iter() {
+        let translation = translate(translator, &[text], &options).remove(0);
+        let mut kept: Vec<_> = translation.kept.iter().map(|kept| kept.source.clone()).collect();
+        kept.sort_by_key(|source| source.start);
+        assert_eq!(kept, [0..3, 11..14, 15..24]);
+        for kept in &translation.kept {
+            let wanted = match &text[kept.source.clone()] {
+                "Two" => "D\u{e9}\u{e0}",
+                "two" => "d\u{e9}\u{e0}",
+                _ => "K",
+            };
+            assert_eq!(&translation.text[kept.target.clone()], wanted);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_survives_a_second_search() {
+    let texts = ["three 42 two", "three {a} two 99, one", "one {a} {b} {c} {d} {e} {f} {g} {h} two", "four"];
+    let prefixes = ["one two", "ten", "nine", ""].map(str::to_owned).to_vec();
+    let options = TranslateOptions { prefixes: prefixes.clone(), ..TranslateOptions::default() };
+    for translator in TRANSLATORS.iter() {
+        let forced = translate(translator, &texts, &options);
+        for (translation, prefix) in forced.iter().zip(&prefixes) {
+            assert!(translation.text.starts_with(prefix), "{}", translation.text);
+        }
+        assert_eq!(forced[3].text, translate(translator, &["four"], &TranslateOptions::default())[0].text);
     }
 }
 
@@ -291,16 +340,44 @@ fn alternatives_are_sorted_and_begin_after_the_best() {
     let texts = &TEXTS[..9];
     let plain = translate(&TRANSLATORS[1], texts, &TranslateOptions::default());
     let options = TranslateOptions { n_best: 4, ..TranslateOptions::default() };
+    let mut most = 0;
     for (best, plain) in translate(&TRANSLATORS[1], texts, &options).iter().zip(&plain) {
         assert!(plain.sentences.iter().all(|sentence| sentence.alternatives.is_empty()));
-        for sentence in &best.sentences {
-            assert_eq!(sentence.alternatives.len(), 3);
-            let scores: Vec<f32> = sentence.alternatives.iter().map(|other| other.score).collect();
-            assert!(sentence.score >= scores[0] && scores.is_sorted_by(|left, right| left >= right), "{scores:?}");
-        }
-        let n_best = best.n_best(4);
-        assert!(n_best.is_empty() || n_best[0].text == best.text);
+        assert_best_first(best, 4);
+        most = most.max(best.sentences.iter().map(|sentence| sentence.alternatives.len()).max().unwrap_or(0));
     }
+    assert_eq!(most, 3);
+}
+
+/// Every sentence has at most `n` translations of different texts, the best first, and so has the whole text.
+fn assert_best_first(translation: &Translation, n: usize) {
+    for sentence in &translation.sentences {
+        let chosen = (&translation.text[sentence.target.clone()], sentence.score);
+        let others = sentence.alternatives.iter().map(|other| (other.text.as_str(), other.score));
+        let (texts, scores): (Vec<&str>, Vec<f32>) = std::iter::once(chosen).chain(others).unzip();
+        assert!(texts.len() <= n && scores.is_sorted_by(|left, right| left >= right), "{scores:?}");
+        assert_eq!(texts.iter().collect::<HashSet<_>>().len(), texts.len(), "{texts:?}");
+    }
+    let n_best = translation.n_best(n);
+    assert!(n_best.is_empty() || n_best[0].text == translation.text);
+}
+
+#[test]
+fn draws_come_best_first_and_once() {
+    let texts = &TEXTS[..9];
+    let draw = |top_k| {
+        let sampling = Some(Sampling { temperature: 2.0, top_k, top_p: 1.0, seed: 1 });
+        let steering = Steering { sampling, ..Steering::default() };
+        let options = TranslateOptions { n_best: 4, steering, ..TranslateOptions::default() };
+        translate(&TRANSLATORS[1], texts, &options)
+    };
+    let drawn = draw(0);
+    assert!(drawn.iter().any(|translation| translation.n_best(4).len() == 4));
+    drawn.iter().for_each(|translation| assert_best_first(translation, 4));
+    // The most probable token each time, so four times the same.
+    let same = draw(1);
+    let mut sentences = same.iter().flat_map(|translation| &translation.sentences).peekable();
+    assert!(sentences.peek().is_some() && sentences.all(|sentence| sentence.alternatives.is_empty()));
 }
 
 #[test]
@@ -345,6 +422,31 @@ fn options_out_of_range_are_named() {
     assert_eq!(fault(TranslateOptions { batch_sentences: 0, ..default() }), "batch: found 0, expected 1 to 4096");
     let error = fault(TranslateOptions { length_penalty: f32::NAN, ..default() });
     assert_eq!(error, "length-penalty: found NaN, expected 0 to 10");
+    assert_eq!(
+        fault(TranslateOptions { length_offset: -1.0, ..default() }),
+        "length-offset: found -1, expected 0 to 100"
+    );
+    assert_eq!(
+        fault(TranslateOptions { diversity_rate: 101.0, ..default() }),
+        "diversity-rate: found 101, expected 0 to 100"
+    );
+    assert_eq!(
+        fault(TranslateOptions { coverage_penalty: -1.0, ..default() }),
+        "coverage-penalty: found -1, expected 0 to 100"
+    );
+    assert_eq!(
+        fault(TranslateOptions { max_length_factor: Some(0.0), ..default() }),
+        "max-length-factor: found 0, expected 0.1 to 10"
+    );
+    let drawn = |temperature, top_p| {
+        let sampling = Some(Sampling { temperature, top_k: 0, top_p, seed: 1 });
+        TranslateOptions { n_best: 64, steering: Steering { sampling, ..Steering::default() }, ..default() }
+    };
+    assert_eq!(fault(drawn(0.0, 1.0)), "temperature: found 0, expected 0.01 to 100");
+    assert_eq!(fault(drawn(1.0, 1.5)), "top-p: found 1.5, expected 0 to 1");
+    assert_eq!(fault(TranslateOptions { n_best: 65, ..drawn(1.0, 1.0) }), "n-best: found 65, expected 1 to 64");
+    let error = fault(TranslateOptions { prefixes: vec![String::new()], ..default() });
+    assert_eq!(error, "prefixes: found 1, expected one for each of 0 texts");
 }
 
 #[test]
