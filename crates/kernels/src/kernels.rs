@@ -26,7 +26,8 @@ pub trait Kernels: Backend {
     }
 
     /// `x` times the transposed weights, plus `bias` `[rows]`: `[batch, cols]` to `[batch, rows]`. Activations are quantized
-    /// per row to 0..=127 with a zero point, products are summed exactly, and the zero point is taken off with the row sums.
+    /// per row to 0..=127 with a zero point, products are summed exactly (in the plain body for up to 1,040 columns), and the zero
+    /// point is taken off with the row sums.
     fn int8_linear(x: Tensor<Self, 2>, weight: &Int8Matrix<Self>, bias: Option<Tensor<Self, 1>>) -> Tensor<Self, 2> {
         int8::linear(x, weight, bias)
     }
@@ -53,7 +54,9 @@ pub trait Kernels: Backend {
     }
 
     /// [`Self::most_probable`] of the logits [`Self::int8_linear`] of `x`, `[rows, cols]`. With a `preview` of `weight` only logits
-    /// that are near the highest by it are those of `weight`; the others are the preview's.
+    /// that are near the highest by it are those of `weight`; the others are the preview's. Of those the host backends keep only
+    /// what is among the `k` highest by the preview: where a near one turns out improbable, the last places may hold others than by
+    /// the plain body.
     fn most_probable_product(
         x: Tensor<Self, 2>,
         weight: &Int8Matrix<Self>,

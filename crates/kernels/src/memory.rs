@@ -6,7 +6,7 @@
 /// the C library is not glibc.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt only sets parameters of the allocator; these three are documented and checked there.
+    // SAFETY: mallopt only sets parameters of the allocator; these four are documented and checked there.
     unsafe {
         // No block apart from the heap, a heap that never shrinks, and that grows by this many bytes at once.
         libc::mallopt(libc::M_MMAP_MAX, 0);

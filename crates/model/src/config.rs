@@ -123,7 +123,7 @@ pub struct ModelConfig {
     /// The kind of cell.
     pub cell: CellKind,
     /// Cells that the state of every layer passes through in one step, of which the first reads the input (Pascanu et al., 2014;
-    /// Miceli Barone et al., 2017); above 1 training walks step by step.
+    /// Miceli Barone et al., 2017); above 1 training walks step by step. 1 with an SSRU, whose state passes through no product.
     pub transition_depth: usize,
     /// Whether both products of every gate are layer-normalised (Ba et al., 2016).
     pub is_layer_normalized: bool,
@@ -213,6 +213,12 @@ pub enum ModelError {
         "model.has_coverage: needs model.attention=\"additive\" or \"normed-additive\" with one head; set it to false"
     )]
     Coverage,
+    /// Deep transitions of a cell that has none.
+    #[error(
+        "model.transition_depth: an ssru has no product for the state to pass through; set it to 1 or choose another \
+         model.cell"
+    )]
+    Transitions,
     /// One table for two vocabularies.
     #[error("model.tie_embeddings: source and target have subwords of their own; choose \"target\" or \"none\"")]
     OwnTables,
@@ -250,7 +256,7 @@ impl ModelConfig {
     /// Checks every size, so that nothing hostile is ever allocated.
     ///
     /// # Errors
-    /// The first size outside its range, by its key.
+    /// The first size outside its range, or the first kinds and widths that do not go together, by their key.
     pub fn validate(&self) -> Result<(), ModelError> {
         let sizes = [
             ("n_vocab", self.n_vocab, 5, 1 << 18),
@@ -262,7 +268,7 @@ impl ModelConfig {
             ("n_decoder_layers", self.n_decoder_layers, 1, 32),
             ("d_attention", self.d_attention, 1, 1 << 13),
             ("n_attention_heads", self.n_attention_heads, 1, 64),
-            ("transition_depth", self.transition_depth, 1, if self.cell == CellKind::Ssru { 1 } else { 32 }),
+            ("transition_depth", self.transition_depth, 1, 32),
             ("d_preview", self.d_preview, 0, 1 << 13),
             ("max_source_length", self.max_source_length, 2, 4096),
         ];
@@ -270,6 +276,9 @@ impl ModelConfig {
             if !(low..=high).contains(&found) {
                 return Err(ModelError::SizeOutOfRange { key, found, low, high });
             }
+        }
+        if self.cell == CellKind::Ssru && self.transition_depth > 1 {
+            return Err(ModelError::Transitions);
         }
         let copies = [
             ("bridge", matches!(self.bridge, BridgeKind::Last | BridgeKind::Mean)),
@@ -330,6 +339,8 @@ mod tests {
         assert_eq!(config.validate(), Err(ModelError::OwnTables));
         let config = ModelConfig { has_coverage: true, ..ModelConfig::default() };
         assert_eq!(config.validate(), Err(ModelError::Coverage));
+        let config = ModelConfig { cell: CellKind::Ssru, transition_depth: 2, ..ModelConfig::default() };
+        assert_eq!(config.validate(), Err(ModelError::Transitions));
         assert_eq!(ModelConfig::default().validate(), Ok(()));
     }
 }

@@ -41,7 +41,7 @@ pub struct Decoder<B: Backend> {
     attention: Attention<B>,
     /// Start states of all layers from the encoder's summary, `[n_layers * d_decoder, d_encoded]`, where they are made.
     bridge: Option<Projection<B>>,
-    /// `[d_embedding, d_decoder + d_encoded]`.
+    /// `[d_embedding, d_decoder + d_context]`.
     combine: Projection<B>,
     #[module(skip)]
     bridge_kind: BridgeKind,
@@ -211,8 +211,8 @@ impl<B: Kernels> Decoder<B> {
     }
 
     /// All steps of a known target: `embedded` `[target, batch, d_embedding]` and `mask` `[target, batch]` to
-    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. Without input feeding and
-    /// coverage this is a handful of products; with them, it walks step by step.
+    /// `[batch, target, d_embedding]` and the attention weights `[batch, target, source]`. Without input feeding, coverage
+    /// and deep transitions this is a handful of products; with them, it walks step by step.
     pub fn forward(
         &self,
         embedded: Tensor<B, 3>,

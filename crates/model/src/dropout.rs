@@ -47,3 +47,41 @@ pub(crate) fn variational<B: Kernels>(shape: [usize; 2], rate: f64, device: &B::
 fn mask<B: Kernels>(len: usize, rate: f64, device: &B::Device) -> Option<Tensor<B, 1>> {
     (rate > 0.0 && B::ad_enabled(device)).then(|| B::keep_mask(len, rate, device))
 }
+
+#[cfg(test)]
+mod tests {
+    use traduko_kernels::backend::{Autodiff, Flex};
+
+    use super::*;
+
+    type B = Autodiff<Flex>;
+
+    fn ones() -> Tensor<B, 3> {
+        Tensor::ones([2, 50, 4], &Default::default())
+    }
+
+    fn values<const D: usize>(x: Tensor<B, D>) -> Vec<f32> {
+        x.into_data().into_vec().expect("floats")
+    }
+
+    #[test]
+    fn numbers_are_dropped_one_by_one_and_only_in_training() {
+        let dropped = values(drop(ones(), 0.5));
+        assert!(dropped.iter().all(|&x| x == 0.0 || x == 2.0), "{dropped:?}");
+        assert!(dropped.chunks_exact(4).any(|row| row.contains(&0.0) && row.contains(&2.0)));
+        assert_eq!(values(drop(ones(), 0.0)), values(ones()));
+        let translating = drop(ones().inner(), 0.5);
+        assert_eq!(translating.into_data(), ones().inner().into_data());
+        assert_eq!(variational::<B>([3, 4], 0.5, &Default::default()).map(|mask| mask.dims()), Some([3, 4]));
+        assert!(variational::<Flex>([3, 4], 0.5, &Default::default()).is_none());
+    }
+
+    #[test]
+    fn rows_are_dropped_whole_and_each_apart() {
+        let dropped = values(drop_rows(ones(), 0.5));
+        assert!(dropped.chunks_exact(4).all(|row| row == [0.0; 4] || row == [2.0; 4]), "{dropped:?}");
+        let (first, second) = dropped.split_at(dropped.len() / 2);
+        assert_ne!(first, second);
+        assert!([first, second].iter().all(|rows| rows.contains(&0.0) && rows.contains(&2.0)), "{dropped:?}");
+    }
+}

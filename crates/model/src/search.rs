@@ -45,7 +45,8 @@ pub struct SearchOptions {
     pub length_penalty: f32,
     /// The offset: 0 for the plain length, 5 as Wu et al. (2016) have it.
     pub length_offset: f32,
-    /// Hypotheses returned for each sentence, at most `beam`; where tokens are drawn, draws.
+    /// Hypotheses returned for each sentence, at most `beam`, and fewer where the search came to fewer; where tokens are drawn,
+    /// draws.
     pub n_best: usize,
     /// Whether attention weights are returned.
     pub with_attention: bool,
@@ -110,7 +111,7 @@ struct Step<B: Backend> {
 struct Track {
     /// Its place in the batch at each step.
     places: Vec<usize>,
-    /// The length-normalised scores of its beam at the end.
+    /// The length-normalised scores of its beam at the end, [`DEAD`] in places that no hypothesis came to.
     scores: Vec<f32>,
 }
 
@@ -217,9 +218,11 @@ fn joined<B: Kernels>(parts: Vec<(Tensor<B, 2>, Tensor<B, 2>)>) -> (Tensor<B, 2>
     (mean.log() + highest, all(attention, |a, b| a + b) / n)
 }
 
-/// Translates `sources`, ids without end marks; gives for each the `n_best` best hypotheses, best first. Sentences
-/// are independent: what is beside a sentence in the batch does not change its translation. Several `networks`, which must
-/// have one vocabulary, choose every token together by the mean of their probabilities.
+/// Translates `sources`, ids without end marks; gives for each the `n_best` best hypotheses, best first, and one at
+/// least; where tokens are drawn, the draws in their order. There are fewer where the search came to fewer, as where a
+/// prefix is as long as a translation may be. Sentences are independent: what is beside a sentence in the batch does not
+/// change its translation. Several `networks`, which must have one vocabulary, choose every token together by the mean of
+/// their probabilities.
 pub async fn beam_search<B: Kernels>(
     networks: &[Seq2Seq<B>],
     sources: &[Vec<u32>],
@@ -334,10 +337,9 @@ async fn search<B: Kernels>(
         if !is_over && (!B::SHRINKS_BATCHES || staying.len() == sentences.len()) {
             continue;
         }
-        let lengths = (live.lengths.clone().clamp_min(1.0) + options.length_offset) / (options.length_offset + 1.0);
-        let scores = read(live.scores.clone() / lengths.powf_scalar(options.length_penalty)).await;
-        for (scores, &sentence) in scores.chunks_exact(beam).zip(&sentences) {
-            tracks[sentence].scores = scores.to_vec();
+        let ends = read(Tensor::cat(vec![live.scores.clone(), live.lengths.clone()], 1)).await; // [rows, 2]
+        for (ends, &sentence) in ends.chunks_exact(2 * beam).zip(&sentences) {
+            tracks[sentence].scores = ends.chunks_exact(2).map(|end| normalised(end[0], end[1], options)).collect();
         }
         if is_over {
             break;
@@ -356,6 +358,10 @@ async fn search<B: Kernels>(
     }
     let mut all = collect(steps, tracks, beam, sources).await;
     for (hypotheses, source) in all.iter_mut().zip(sources) {
+        let is_live = |hypothesis: &Hypothesis| hypothesis.score != DEAD;
+        if hypotheses.iter().any(is_live) {
+            hypotheses.retain(is_live);
+        }
         if options.coverage_penalty > 0.0 {
             for hypothesis in hypotheses.iter_mut() {
                 hypothesis.score += options.coverage_penalty * coverage(&hypothesis.attention, source.len());
@@ -370,6 +376,15 @@ async fn search<B: Kernels>(
         hypotheses.truncate(n_best);
     }
     all
+}
+
+/// A log-probability by its `length`; what is dead stays so, however long it is.
+fn normalised(score: f32, length: f32, options: &SearchOptions) -> f32 {
+    if score <= DEAD / 2.0 {
+        return DEAD;
+    }
+    let relative = (length.max(1.0) + options.length_offset) / (options.length_offset + 1.0);
+    score / relative.powf(options.length_penalty)
 }
 
 /// The sum over the source's tokens, without its end mark, of the logarithm of the attention that each got, 1 at most.

@@ -83,7 +83,8 @@ impl<B: Kernels> Seq2Seq<B> {
     }
 
     /// The same network; `is_recomputed` chooses whether training computes each layer's gates again in the backward
-    /// pass rather than keep them (gradient checkpointing: Chen et al., 2016).
+    /// pass rather than keep them (gradient checkpointing: Chen et al., 2016). Layers that training walks through step by step
+    /// keep them all the same: all with deep transitions, the decoder's with input feeding or coverage.
     pub fn with_recomputation(mut self, is_recomputed: bool) -> Self {
         let layers = self.encoder.layers_mut().chain(self.decoder.layers_mut());
         layers.for_each(|layer| layer.set_recomputed(is_recomputed));

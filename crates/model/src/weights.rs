@@ -243,7 +243,7 @@ impl<B: Backend> ModuleVisitor<B> for Collector {
         self.tensors.push(NamedTensor {
             name: self.path.join("."),
             shape: tensor.dims().to_vec(),
-            values: tensor.into_data().convert::<f32>().into_vec().unwrap_or_default(),
+            values: tensor.into_data().convert::<f32>().into_vec().expect("converted to f32"),
         });
     }
 }

@@ -26,3 +26,21 @@ fn fill(chunk: &mut [f32], start: u32, threshold: u32, kept: f32, seed: u32) {
         *value = if x >= threshold { kept } else { 0.0 };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_keeps_its_share_and_goes_by_its_seed() {
+        for (rate, kept) in [(0.2, 1.25), (0.75, 4.0)] {
+            let mask = keep_mask(100_000, rate, 7);
+            assert!(mask.iter().all(|&x| x == 0.0 || x == kept), "neither 0 nor {kept}");
+            let share = mask.iter().filter(|&&x| x == kept).count() as f64 / mask.len() as f64;
+            assert!((share - (1.0 - rate)).abs() < 0.01, "kept {share} at rate {rate}");
+            assert_eq!(mask, keep_mask(100_000, rate, 7));
+            assert_ne!(mask, keep_mask(100_000, rate, 8));
+            assert_ne!(mask[..CHUNK], mask[CHUNK..2 * CHUNK]);
+        }
+    }
+}

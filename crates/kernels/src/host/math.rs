@@ -4,7 +4,8 @@
 /// low bits, from where it moves into the exponent without a conversion.
 const ROUND: f32 = 12_582_912.0;
 
-/// `e^x`, its relative error below 3e-7 + 9e-8 |x|; x is clamped to -86..=86.
+/// `e^x`, its relative error below 3e-7 + 9e-8 |x|; x is clamped to -86..=86, and a NaN counts as -86: what is computed from
+/// the result cannot tell that there was one.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let y = x * std::f32::consts::LOG2_E;
@@ -22,13 +23,13 @@ pub fn exp(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// The logistic function.
+/// The logistic function; 1 for a NaN.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The hyperbolic tangent; absolute error below 2e-7.
+/// The hyperbolic tangent; absolute error below 2e-7, -1 for a NaN.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (1.0 + exp(2.0 * x))

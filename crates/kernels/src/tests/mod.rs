@@ -4,6 +4,7 @@ mod adam;
 mod additive;
 mod attention;
 mod beam;
+mod dropout;
 mod int8;
 mod layout;
 mod loss;

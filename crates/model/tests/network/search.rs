@@ -71,11 +71,28 @@ fn network(kind: usize) -> ModelConfig {
     let attention_place =
         [AttentionPlace::OnTop, AttentionPlace::InputFeeding, AttentionPlace::FirstLayer][kind / 4 % 3];
     if kind >= 140 {
-        return ModelConfig { has_coverage: true, attention: AttentionKind::Additive, attention_place, ..small(9) };
+        return ModelConfig {
+            has_coverage: true,
+            cell: [CellKind::Lstm, CellKind::Gru][kind / 2 % 2],
+            attention: [AttentionKind::Additive, AttentionKind::NormedAdditive][kind % 2],
+            attention_place,
+            ..small(9)
+        };
     }
     if kind >= 120 {
         let attention = [AttentionKind::FixedContext, AttentionKind::None][kind % 2];
         return ModelConfig { attention, cell: CellKind::Gru, transition_depth: 1 + kind / 2 % 2, ..small(9) };
+    }
+    if kind >= 100 {
+        // Kinds that copy need a decoder as wide as the encoder's output.
+        return ModelConfig {
+            d_decoder: 10,
+            attention: [AttentionKind::Dot, AttentionKind::ScaledDot][kind % 2],
+            bridge: [BridgeKind::Last, BridgeKind::Mean][kind / 2 % 2],
+            n_attention_heads: 1 + kind / 4 % 2,
+            attention_place,
+            ..small(9)
+        };
     }
     ModelConfig {
         cell: [CellKind::Lstm, CellKind::Gru, CellKind::Ssru, CellKind::Rnn][kind % 4],
@@ -159,7 +176,8 @@ fn all_targets(words: std::ops::Range<u32>, max_length: usize) -> Vec<Vec<u32>> 
 #[test]
 fn a_beam_as_wide_as_the_space_is_brute_force() {
     let max_length = 3;
-    for (kind, length_penalty, length_offset) in [(0, 1.0, 0.0), (1, 0.0, 0.0), (2, 0.6, 5.0), (7, 1.0, 2.0)] {
+    let kinds = [(0, 1.0, 0.0), (1, 0.0, 0.0), (2, 0.6, 5.0), (7, 1.0, 2.0), (107, 1.0, 0.0), (108, 1.0, 0.0)];
+    for (kind, length_penalty, length_offset) in kinds {
         let config = ModelConfig { n_vocab: 7, ..network(kind) };
         let model = sharp(&config, kind as u64);
         let source = vec![5, 4, 6];
@@ -326,6 +344,11 @@ fn a_prefix_is_obeyed_and_scored() {
         for (prefix, found) in prefixes.iter().zip(search(&model, &sources, &options)) {
             assert!(found.iter().all(|hypothesis| hypothesis.tokens.starts_with(prefix)), "{prefix:?}: {found:?}");
         }
+        // The first prefix leaves no room for a second translation.
+        let found = search(&model, &sources, &SearchOptions { max_length: 3, ..options });
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 4, 4]);
+        assert_eq!(found[0][0].tokens, prefixes[0]);
+        assert!(found.iter().flatten().all(|hypothesis| hypothesis.score > -100.0), "{found:?}");
     }
 }
 

@@ -68,6 +68,7 @@ mod tests {
     #[test]
     fn vectors_add_up_what_the_panels_hold() {
         if !is_available() {
+            println!("skipped: no AVX512-BF16");
             return;
         }
         let depth = 70;

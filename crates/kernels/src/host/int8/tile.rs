@@ -1,7 +1,10 @@
 //! Tiles of sums: a few rows of weights by a few rows of activations, so that what is loaded is used several times and
 //! enough sums run side by side to hide how long each addition takes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use super::lanes::{Lanes, Portable};
 use super::{COLUMNS, DEPTH, GROUP, Matrix, Quantized, packed_len, padded};
@@ -66,19 +69,11 @@ impl Products {
 
     /// The best that this machine has, unless [`use_portable_products`] asks for the slowest.
     pub fn best() -> Self {
+        static BEST: LazyLock<Products> = LazyLock::new(|| Products::available().pop().unwrap_or(Products::Portable));
         if IS_PORTABLE.load(Ordering::Relaxed) {
             return Self::Portable;
         }
-        #[cfg(target_arch = "wasm32")]
-        {
-            Self::available().pop().unwrap_or(Self::Portable)
-        }
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            static BEST: std::sync::LazyLock<Products> =
-                std::sync::LazyLock::new(|| Products::available().pop().unwrap_or(Products::Portable));
-            *BEST
-        }
+        *BEST
     }
 
     /// The product of every row of activations with every row of `weight`, plus `bias` where it is not empty, into `out`
