@@ -13,6 +13,7 @@ use traduko_model::{RandomWeights, Seq2Seq};
 use crate::{
     config::TrainConfig,
     device::{Device, WithBackend},
+    stdout::print,
     train::{Batch, Objective, Step, Trainer},
 };
 
@@ -20,6 +21,9 @@ use crate::{
 const FIRST_WORD: u32 = 4;
 
 /// Measure how fast a configuration trains
+///
+/// A step is one batch of sentences of one length, without alignments: `accumulate`, `length_buckets`, `alignment_weight` and
+/// `bpe_dropout` of its `[train]` are not measured.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
     /// The experiment, a TOML file; its text is not read
@@ -88,7 +92,7 @@ impl WithBackend for Job<'_> {
     {
         let args = self.0;
         let mut config = TrainConfig::read(&args.config, &args.overrides)?;
-        config.model.n_vocab = args.vocab;
+        (config.model.n_vocab, config.model.n_source_vocab) = (args.vocab, 0);
         config.model.validate()?;
         config.train.precision.choose::<B>()?;
         let settings = &config.train;
@@ -132,16 +136,16 @@ impl WithBackend for Job<'_> {
             target_tokens_per_second: (sentences * args.target_length) as f64 / seconds_a_step,
             loss,
         };
-        if args.json {
-            println!("{}", serde_json::to_string(&speed)?);
+        let text = if args.json {
+            serde_json::to_string(&speed)?
         } else {
-            println!(
+            format!(
                 "{parameters} parameters, {sentences} sentences a step: {:.0} ms a step, {:.0} source and {:.0} target tokens a second",
                 seconds_a_step * 1e3,
                 speed.source_tokens_per_second,
                 speed.target_tokens_per_second
-            );
-        }
-        Ok(())
+            )
+        };
+        print(&(text + "\n"))
     }
 }

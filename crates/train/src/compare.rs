@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::corpus::read_lines;
 use crate::metrics::{Bootstrap, Interval, Metric, MetricKind, statistics, sum};
+use crate::stdout::print;
 
 mod by_length;
 
@@ -25,6 +26,8 @@ pub struct CompareArgs {
     #[command(flatten)]
     pub metrics: MetricArgs,
     /// Print the scores by length as well: of sentences whose reference has up to so many words, ascending; longer ones come last
+    ///
+    /// Without WORDS it stands behind the files: a file behind it would be taken for them.
     #[arg(long, value_delimiter = ',', num_args = 0..=1, default_missing_value = "5,10,15,20,30", value_name = "WORDS")]
     pub by_length: Vec<usize>,
     /// Draw them into this HTML page
@@ -49,8 +52,8 @@ pub struct MetricArgs {
     )]
     pub metrics: Vec<MetricKind>,
     /// Give 95% confidence intervals from so many bootstrap resamples, 1000 for instance
-    #[arg(long, value_name = "N", help_heading = "Metrics")]
-    pub resamples: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..), help_heading = "Metrics")]
+    pub resamples: Option<u64>,
     /// Language of the references, whose stems METEOR looks at
     #[arg(long, default_value = "fr", value_name = "CODE", help_heading = "Metrics")]
     pub language: String,
@@ -115,7 +118,8 @@ impl MetricArgs {
     /// Scores one system with every metric that was asked for.
     pub fn score(&self, hyps: &[String], refs: &[String]) -> Vec<Scored> {
         let metrics = self.metrics.iter().map(|kind| kind.metric(&self.language));
-        metrics.map(|metric| Scored::new(&*metric, &statistics(&*metric, hyps, refs), self.resamples)).collect()
+        let resamples = self.resamples.map(|resamples| resamples as usize);
+        metrics.map(|metric| Scored::new(&*metric, &statistics(&*metric, hyps, refs), resamples)).collect()
     }
 }
 
@@ -156,13 +160,15 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let systems: Vec<System> =
             systems.iter().map(|(file, scores)| System { file: file.clone(), scores: by_name(scores) }).collect();
-        println!("{}", serde_json::to_string(&systems)?);
+        print(&(serde_json::to_string(&systems)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut text = String::new();
     for (file, scores) in &systems {
-        println!("{file}");
-        scores.iter().for_each(|scored| println!("  {}", scored.line()));
+        text += &format!("{file}\n");
+        scores.iter().for_each(|scored| text += &format!("  {}\n", scored.line()));
     }
+    print(&text)?;
     if let Some(lengths) = &lengths {
         by_length::report(lengths, &args, &translations, &refs)?;
     }

@@ -35,11 +35,11 @@ pub enum ScheduleKind {
     Constant,
     /// Falls with the inverse square root of the step (Vaswani et al., 2017).
     InverseSqrt,
-    /// Falls in a straight line to `min_learning_rate` at `max_steps`.
+    /// Falls in a straight line to zero at `max_steps`, but never below `min_learning_rate`.
     Linear,
     /// Is multiplied by `plateau_factor` when validation has not improved `plateau_patience` times.
     Plateau,
-    /// Falls along half a cosine to `min_learning_rate` at `max_steps` (Loshchilov & Hutter, 2017).
+    /// Falls along half a cosine to zero at `max_steps` (Loshchilov & Hutter, 2017), but never below `min_learning_rate`.
     Cosine,
     /// From step `decay_start` on falls by `decay_factor` over every `decay_steps`, a little at each step.
     Exponential,
@@ -81,8 +81,8 @@ pub enum ValidationMetric {
 pub enum Precision {
     /// f32 throughout.
     F32,
-    /// bf16 operands, f32 sums, weights and moments (Micikevicius et al., 2018), on CUDA and on processors with AMX
-    /// or AVX512-BF16.
+    /// bf16 operands, f32 sums, weights and moments (Micikevicius et al., 2018), on CUDA, and on Linux on processors
+    /// with AMX or AVX512-BF16.
     Bf16,
 }
 
@@ -94,7 +94,7 @@ impl Precision {
     pub fn choose<B: Kernels>(self) -> anyhow::Result<()> {
         if self == Self::Bf16 && !B::use_bf16() {
             bail!(
-                "train.precision: bf16 is for --device cuda and for processors with AMX or AVX512-BF16; set it to \"f32\" here"
+                "train.precision: bf16 is for --device cuda and, on Linux, for processors with AMX or AVX512-BF16; set it to \"f32\" here"
             );
         }
         Ok(())

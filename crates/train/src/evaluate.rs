@@ -18,6 +18,7 @@ use crate::corpus::read_moses;
 use crate::metrics::{BleuOptions, Metric, statistics, sum};
 use crate::native::{SourceTagArgs, n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
+use crate::stdout::print;
 
 /// Translate a test set and score it
 #[derive(Clone, Debug, clap::Args)]
@@ -133,14 +134,15 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
         Faulty::write(&faulty, path, &sources, &hypotheses)?;
     }
     let faults = Faulty::counts(&faulty);
-    if args.json {
+    let text = if args.json {
         let report = Report { scores: by_name(&scores), faults, sentences: hypotheses.len(), seconds };
-        println!("{}", serde_json::to_string(&report)?);
+        serde_json::to_string(&report)? + "\n"
     } else {
-        scores.iter().for_each(|scored| println!("{}", scored.line()));
+        let lines: String = scores.iter().map(|scored| format!("{}\n", scored.line())).collect();
         let faults: Vec<String> = faults.iter().map(|(name, count)| format!("{count} {name}")).collect();
-        println!("faults: {}\n{} sentences in {seconds:.1} s", faults.join(", "), hypotheses.len());
-    }
+        format!("{lines}faults: {}\n{} sentences in {seconds:.1} s\n", faults.join(", "), hypotheses.len())
+    };
+    print(&text)?;
     if let Some(test_set) = args.record {
         let record = |scored: &Scored| Score {
             test_set: test_set.clone(),

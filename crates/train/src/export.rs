@@ -10,9 +10,9 @@ use serde_json::Value;
 use traduko_package::{DataLicence, Notes, PackageContents, write};
 
 use crate::config::TrainConfig;
-use crate::native::{ModelFolder, RUN_CONFIG_FILE, SourceTagArgs};
+use crate::native::{ModelFolder, SourceTagArgs};
 use crate::preview;
-use crate::train::TrainSummary;
+use crate::train::{CONFIG, TrainSummary};
 
 /// Quantize a training run and package it
 #[derive(Clone, Debug, clap::Args)]
@@ -92,7 +92,7 @@ pub fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     if let Some(tag) = &source_tag {
         vocabulary.with_source_tag(tag).context("--source-tag")?;
     }
-    let settings = TrainConfig::read(&args.checkpoint.join(RUN_CONFIG_FILE), &[])?;
+    let settings = TrainConfig::read(&args.checkpoint.join(CONFIG), &[])?;
     let text = settings.data.dir.join("valid.ids");
     if args.preview > 0 && !text.exists() {
         eprintln!("{}: not there; the preview is made for the weights alone and may miss more", text.display());

@@ -1,7 +1,6 @@
 //! `traduko inspect`: what is in a package or a training run.
 
 use std::fmt::Write;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use traduko_model::ModelConfig;
 use traduko_package::{Manifest, TensorSummary};
 
 use crate::native::{ModelFolder, SourceTagArgs};
+use crate::stdout::print;
 use crate::train::TrainSummary;
 
 /// Show what is in a package or a training run
@@ -51,10 +51,8 @@ pub fn run(args: InspectArgs) -> anyhow::Result<ExitCode> {
         true => serde_json::to_string(&inspection)? + "\n",
         false => render(&args.dir, &inspection)?,
     };
-    match io::Write::write_all(&mut io::stdout().lock(), text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing standard output"),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn inspect(folder: &ModelFolder) -> Inspection {

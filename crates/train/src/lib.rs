@@ -20,6 +20,7 @@ mod preview;
 pub mod report;
 pub mod score;
 pub mod search_args;
+pub mod stdout;
 pub mod synthesize;
 pub mod tokenizers;
 pub mod toy;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use traduko_train::{
-    align, bench, compare, config::TrainConfig, evaluate, export, inspect, prepare, report, score, synthesize, train,
-    translate, untrained, weights,
+    align, bench, compare, config::TrainConfig, evaluate, export, inspect, prepare, report, score, stdout, synthesize,
+    train, translate, untrained, weights,
 };
 
 /// Train, try and package recurrent translation models.
@@ -83,7 +83,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Report(args) => report::run(args),
         Verb::Synthesize(args) => synthesize::run(args).map(|()| ExitCode::SUCCESS),
         Verb::Config { config, overrides } => {
-            print!("{}", TrainConfig::read(&config, &overrides)?.to_toml()?);
+            stdout::print(&TrainConfig::read(&config, &overrides)?.to_toml()?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -12,10 +12,7 @@ use traduko_translator::{Progress, TranslateOptions, Translation, Translator, vo
 use crate::cores::map_on_threads;
 use crate::device::Cpu;
 use crate::tokenizers::TokenizerFiles;
-use crate::train::{TrainSummary, load_model_weights};
-
-/// What a folder must hold to be a training run.
-pub const RUN_CONFIG_FILE: &str = "config.toml";
+use crate::train::{CONFIG, TrainSummary, load_model_weights};
 
 /// What a folder given as `--model` can hold.
 #[derive(Debug)]
@@ -45,11 +42,10 @@ impl ModelFolder {
         if dir.join(MANIFEST_FILE).exists() {
             return Ok(Self::Package(Package::read_dir(dir).with_context(|| format!("package {}", dir.display()))?));
         }
-        if !dir.join(RUN_CONFIG_FILE).exists() {
+        if !dir.join(CONFIG).exists() {
             bail!(
-                "{}: no model here (expected {MANIFEST_FILE} of a package or {} of a training run)",
-                dir.display(),
-                RUN_CONFIG_FILE
+                "{}: no model here (expected {MANIFEST_FILE} of a package or {CONFIG} of a training run)",
+                dir.display()
             );
         }
         let (config, weights, summary) = load_model_weights(dir)?;
@@ -107,7 +103,8 @@ impl ModelFolder {
 /// What the sources of a network that translates into several languages begin with.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SourceTagArgs {
-    /// What every source begins with: a tag that `prepare --source-tags` gave, such as <2fr> [default: what a package says]
+    /// What every source begins with: a tag that `prepare --source-tags` gave, such as <2fr> [default: what a
+    /// package says, else none]
     #[arg(long, value_name = "TAG")]
     pub source_tag: Option<String>,
 }

@@ -322,4 +322,9 @@ fn report(summary: &Summary) {
         summary.valid_target_tokens,
         summary.n_vocab
     );
+    if summary.valid_pairs == 0 {
+        eprintln!(
+            "no validation pairs, which `traduko train` wants (give --valid-source and --valid-target, or --hold-out)"
+        );
+    }
 }

@@ -63,10 +63,11 @@ fn directions(table: &DMatrix<f64>, moment: DMatrix<f64>, width: usize) -> [DMat
     [&chosen * inverse, chosen * root]
 }
 
-/// The mean of the products of output vectors with themselves, over the first pairs of a text.
+/// The mean of the products of output vectors with themselves, over pairs from all of a text.
 fn second_moment(config: &ModelConfig, weights: &[NamedTensor], path: &Path) -> anyhow::Result<DMatrix<f64>> {
     let text = Dataset::read(path).with_context(|| path.display().to_string())?;
-    ensure!(text.n_vocab() == config.n_vocab, "{}: of another vocabulary than the network", path.display());
+    let (found, wanted) = ([text.n_vocab(), text.n_source_vocab()], [config.n_vocab, config.n_source_vocab]);
+    ensure!(found == wanted, "{}: of another vocabulary than the network", path.display());
     let network = Seq2Seq::<Cpu>::build(config, &mut StoredWeights::new(weights.to_vec()), &Default::default())?;
     let n_pairs = text.len().min(PAIRS);
     let (mut sum, mut n) = (DMatrix::zeros(config.d_embedding, config.d_embedding), 0);

@@ -11,6 +11,7 @@ use crate::cores::map_on_threads;
 use crate::corpus::read_moses;
 use crate::device::Cpu;
 use crate::native::{ModelFolder, SourceTagArgs, n_threads};
+use crate::stdout::print;
 
 /// Print the log-probability that a model gives to each of some translations
 ///
@@ -76,13 +77,14 @@ pub fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
     let perplexity = (-log_probability / subwords.max(1) as f64).exp();
     if args.json {
         let totals = Totals { sentences: scores.len(), subwords, log_probability, perplexity };
-        println!("{}", serde_json::to_string(&totals)?);
+        print(&(serde_json::to_string(&totals)? + "\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (score, target) in scores.iter().zip(&targets) {
+    let lines = scores.iter().zip(&targets).map(|(score, target)| {
         let length = if args.normalize { (target.len() + 1) as f64 } else { 1.0 };
-        println!("{:.4}", score / length);
-    }
+        format!("{:.4}\n", score / length)
+    });
+    print(&lines.collect::<String>())?;
     eprintln!("{} sentences, {subwords} subwords, perplexity {perplexity:.3}", scores.len());
     Ok(ExitCode::SUCCESS)
 }

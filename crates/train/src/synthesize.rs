@@ -4,7 +4,7 @@
 //! Goes on where it was killed: each chunk of lines is appended to `OUTPUT.partial` and flushed before `OUTPUT.position`
 //! says so, and what lies beyond that position is cut off at the next start. So a kill costs one chunk and repeats none.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -236,8 +236,9 @@ impl Output {
         let writing = || format!("writing {}", partial_path.display());
         let mut partial =
             File::options().create(true).write(true).truncate(false).open(&partial_path).with_context(writing)?;
+        // A file system without locks cannot tell, and is no reason to stop.
         ensure!(
-            partial.try_lock().is_ok(),
+            !matches!(partial.try_lock(), Err(TryLockError::WouldBlock)),
             "{}: another run is writing it (wait for it, or stop it)",
             partial_path.display()
         );

@@ -23,9 +23,11 @@ use crate::{
     atomic::write_atomically,
     config::TrainConfig,
     tokenizers::TokenizerFiles,
-    train::{CONFIG, Checkpoint, LAST, TrainSummary},
+    train::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
 };
 
+/// What the names of pieces begin with.
+const PIECE: &str = "weights-";
 /// Separates a tensor's name from the first row of a part of it.
 const PART: char = '@';
 /// Room for names and metadata in each piece.
@@ -51,21 +53,31 @@ pub struct WeightsArgs {
 /// Writes the pieces or the averaged run.
 ///
 /// # Errors
-/// Where the folder holds no run, too few validated weights, or the disk refuses.
+/// Where the folder holds no run, too few validated weights, `out` holds a run, or the disk refuses.
 pub fn run(args: WeightsArgs) -> anyhow::Result<ExitCode> {
-    fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
-    match args.average {
-        Some(n) => average(&args.run, n, &args.out)?,
+    let WeightsArgs { run, out, piece_mib, average } = args;
+    ensure!(!out.join(LAST).exists(), "{} already holds a run; choose another --out", out.display());
+    let checkpoint = match average {
+        Some(n) => mean(&run, n)?,
+        None => Checkpoint::read(&run.join(LAST))?,
+    };
+    let from = run.join(CONFIG);
+    let config = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    let tokenizers = TokenizerFiles::read(&run)?;
+    fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
+    let step = checkpoint.summary.step;
+    match average {
+        Some(n) => {
+            checkpoint.write(&out.join(BEST))?;
+            eprintln!("the mean of {n} validations up to step {step} is in {}", out.display());
+        }
         None => {
-            let checkpoint = Checkpoint::read(&args.run.join(LAST))?;
-            let count = write_pieces(&checkpoint, &args.out, args.piece_mib << 20)?;
-            eprintln!("step {}: {count} pieces in {}", checkpoint.summary.step, args.out.display());
+            let count = write_pieces(&checkpoint, &out, piece_mib << 20)?;
+            eprintln!("step {step}: {count} pieces in {}", out.display());
         }
     }
-    let from = args.run.join(CONFIG);
-    let data = fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
-    write_atomically(&args.out.join(CONFIG), &data).with_context(|| format!("writing {CONFIG}"))?;
-    TokenizerFiles::read(&args.run)?.write(&args.out)?;
+    write_atomically(&out.join(CONFIG), &config).with_context(|| format!("writing {CONFIG}"))?;
+    tokenizers.write(&out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,6 +106,7 @@ fn parts(tensors: &[NamedTensor], limit: usize) -> anyhow::Result<Vec<Part>> {
     Ok(parts)
 }
 
+/// Writes the pieces in the place of those that `out` holds; gives their number.
 fn write_pieces(checkpoint: &Checkpoint, out: &Path, piece_bytes: usize) -> anyhow::Result<usize> {
     let limit = piece_bytes.saturating_sub(HEADER_ROOM);
     let mut pieces: Vec<Vec<Part>> = Vec::new();
@@ -107,6 +120,7 @@ fn write_pieces(checkpoint: &Checkpoint, out: &Path, piece_bytes: usize) -> anyh
         pieces.last_mut().expect("pushed before the first part").push(part);
     }
     let metadata = HashMap::from([("training".to_owned(), serde_json::to_string(&checkpoint.summary)?)]);
+    let mut older = files(out, PIECE)?;
     for (index, piece) in pieces.iter().enumerate() {
         let views: Result<Vec<_>, _> = piece
             .iter()
@@ -118,9 +132,11 @@ fn write_pieces(checkpoint: &Checkpoint, out: &Path, piece_bytes: usize) -> anyh
             })
             .collect();
         let data = safetensors::serialize(views?, Some(metadata.clone()))?;
-        let path = out.join(format!("weights-{:05}-of-{:05}.safetensors", index + 1, pieces.len()));
+        let path = out.join(piece_name(index, pieces.len()));
         write_atomically(&path, &data).with_context(|| format!("writing {}", path.display()))?;
+        older.retain(|other| *other != path);
     }
+    remove_files(&older)?;
     Ok(pieces.len())
 }
 
@@ -172,14 +188,19 @@ impl GivenWeights {
 /// # Errors
 /// Where pieces are missing, damaged, or of different steps.
 fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
-    let paths = files(folder, "weights-")?;
+    let paths = files(folder, PIECE)?;
     let total = paths.len();
     ensure!(total > 0, "{}: no weights-*.safetensors; write them with `traduko weights`", folder.display());
     let mut summary: Option<TrainSummary> = None;
     let mut found: BTreeMap<String, Rows> = BTreeMap::new();
     for (index, path) in paths.iter().enumerate() {
-        let wanted = format!("weights-{:05}-of-{total:05}.safetensors", index + 1);
-        ensure!(path.ends_with(&wanted), "{}: found {}, wanted {wanted}", folder.display(), path.display());
+        let wanted = piece_name(index, total);
+        ensure!(
+            path.ends_with(&wanted),
+            "{}: found {}, wanted {wanted}; write the pieces again with `traduko weights`",
+            folder.display(),
+            path.display()
+        );
         let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         let of = read_piece(&data, &mut found).with_context(|| format!("{} is not a whole piece", path.display()))?;
         match &summary {
@@ -191,6 +212,8 @@ fn read_pieces(folder: &Path) -> anyhow::Result<Checkpoint> {
     }
     let mut summary = summary.expect("there is at least one piece");
     summary.restarted_at = summary.step;
+    // Those weights are not here.
+    summary.schedule.forget_best();
     let weights = found.into_iter().map(|(name, rows)| joined(name, rows)).collect::<anyhow::Result<_>>()?;
     Ok(Checkpoint { summary, weights, moments: Vec::new() })
 }
@@ -229,6 +252,11 @@ fn joined(name: String, rows: Rows) -> anyhow::Result<NamedTensor> {
     Ok(NamedTensor { name, shape, values })
 }
 
+/// The name of piece `index` of `total`, counted from 0.
+fn piece_name(index: usize, total: usize) -> String {
+    format!("{PIECE}{:05}-of-{total:05}.safetensors", index + 1)
+}
+
 /// The name of weights kept at a validation.
 pub(crate) fn validated_name(step: u64) -> String {
     format!("validated-{step:08}.safetensors")
@@ -239,19 +267,28 @@ pub(crate) fn validated_paths(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     files(run, "validated-")
 }
 
-/// The files in `folder` whose names begin with `prefix`, in their order.
+/// The weights in `folder` in files whose names begin with `prefix`, in the order of those.
 fn files(folder: &Path, prefix: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .with_context(|| format!("reading {}", folder.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
         .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
         .collect();
     paths.sort();
     Ok(paths)
 }
 
-/// Writes a run whose best weights are the mean of the newest `n` kept at validations.
-fn average(run: &Path, n: usize, out: &Path) -> anyhow::Result<()> {
+/// Removes all of `paths`.
+pub(crate) fn remove_files(paths: &[PathBuf]) -> anyhow::Result<()> {
+    for path in paths {
+        fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The mean of the newest `n` weights kept at validations, which itself was never validated.
+fn mean(run: &Path, n: usize) -> anyhow::Result<Checkpoint> {
     let paths = validated_paths(run)?;
     ensure!(
         n > 0 && paths.len() >= n,
@@ -279,9 +316,8 @@ fn average(run: &Path, n: usize, out: &Path) -> anyhow::Result<()> {
     }
     let mut mean = mean.expect("n is at least 1");
     mean.weights.iter_mut().flat_map(|tensor| &mut tensor.values).for_each(|x| *x /= n as f32);
-    mean.write(&out.join(crate::train::BEST))?;
-    eprintln!("the mean of {n} validations up to step {} is in {}", mean.summary.step, out.display());
-    Ok(())
+    mean.summary.validations.clear();
+    Ok(mean)
 }
 
 #[cfg(test)]
@@ -315,5 +351,8 @@ mod tests {
         fs::remove_file(folder.path().join("weights-00002-of-00005.safetensors")).expect("removed");
         let message = format!("{:#}", read_pieces(folder.path()).expect_err("a piece is missing"));
         assert!(message.contains("wanted weights-00001-of-00004.safetensors"), "{message}");
+        // Fewer pieces take the place of those.
+        assert_eq!(write_pieces(&wanted, folder.path(), 2 << 20).expect("written"), 1);
+        assert_eq!(read_pieces(folder.path()).expect("read").weights, wanted.weights);
     }
 }

@@ -4,13 +4,13 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use traduko_train::{toy, train::Checkpoint};
+use traduko_train::{dataset::Dataset, toy, train::Checkpoint};
 
 /// Dropout, clipping, smoothing and a learning rate that remembers validations by translation: all that a resumed run
 /// must find again.
@@ -56,6 +56,12 @@ fn run(folder: &Path, arguments: &str) {
 fn complaint(folder: &Path, arguments: &str) -> String {
     let output = traduko(folder, arguments).stderr(Stdio::piped()).output().expect("the program starts");
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A moment of waiting for what `child` does.
+fn wait(child: &mut Child) {
+    assert_eq!(child.try_wait().expect("asked"), None, "it ended by itself");
+    thread::sleep(Duration::from_millis(5));
 }
 
 /// A folder with prepared text and the configuration.
@@ -113,7 +119,10 @@ fn a_resumed_run_has_the_losses_of_an_uninterrupted_one() {
     run(folder.path(), "train resume.toml --out whole --set train.max_steps=40");
     run(folder.path(), "train resume.toml --out parts --set train.max_steps=20");
     assert_eq!(last(&path("parts")).summary.step, 20);
+    // As a kill leaves it after the last checkpoint.
+    fs::write(path("parts/validated-00000023.safetensors"), "").expect("written");
     run(folder.path(), "train resume.toml --out parts --set train.max_steps=40 --resume");
+    assert!(!path("parts/validated-00000023.safetensors").exists());
     let (found, wanted) = (log(&path("parts")), log(&path("whole")));
     assert_eq!(wanted.len(), 40 + 40 / 5);
     assert_eq!(found, wanted);
@@ -122,35 +131,110 @@ fn a_resumed_run_has_the_losses_of_an_uninterrupted_one() {
     assert_same(&last(&path("parts")), &last(&path("whole")));
 }
 
+/// Stopped between two validations by Ctrl-C, and then by the clock.
+#[test]
+fn a_stopped_run_is_saved_and_goes_on_as_if_it_had_not_been() {
+    let folder = prepared();
+    let path = |name: &str| folder.path().join(name);
+    // Nothing saves but the stops and the end.
+    let arguments = "train resume.toml --set train.checkpoint_every=1000000 --out";
+    let endless = format!("{arguments} stopped --set train.max_steps=1000000");
+    let mut child = traduko(folder.path(), &endless).spawn().expect("the program starts");
+    while fs::read(path("stopped/log.jsonl")).unwrap_or_default().is_empty() {
+        wait(&mut child);
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
+    assert!(killed.success());
+    assert!(child.wait().expect("ended").success());
+    let step = last(&path("stopped")).summary.step;
+    run(folder.path(), &format!("{endless} --resume --max-minutes 0"));
+    assert_eq!(last(&path("stopped")).summary.step, step + 1);
+    assert!(path("stopped/best.safetensors").exists());
+
+    let steps = step / 5 * 5 + 20;
+    run(folder.path(), &format!("{arguments} stopped --set train.max_steps={steps} --resume"));
+    run(folder.path(), &format!("{arguments} whole --set train.max_steps={steps}"));
+    assert_same(&last(&path("stopped")), &last(&path("whole")));
+    let mut found = log(&path("stopped"));
+    for stop in [step, step + 1] {
+        assert!(found.contains_key(&(stop, false)), "validated where it was stopped, after step {stop}");
+        if !stop.is_multiple_of(5) {
+            found.remove(&(stop, false));
+        }
+    }
+    assert_eq!(found, log(&path("whole")));
+}
+
+/// What cannot be gone on with is refused, and stays as it is.
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let folder = prepared();
+    let path = |name: &str| folder.path().join(name);
+    run(folder.path(), "train resume.toml --out run --set train.max_steps=2");
+    let config = fs::read_to_string(path("run/config.toml")).expect("a configuration");
+    let refused = |arguments: &str, wanted: &str| {
+        let message = complaint(folder.path(), &format!("train resume.toml {arguments}"));
+        assert!(message.contains(wanted), "{arguments}: {message}");
+    };
+    refused("--out run", "run already holds a run; go on with --resume or choose another --out");
+    refused("--out run --resume --set model.n_decoder_layers=1", "the run there was of another network");
+    run(folder.path(), "weights run --out pieces");
+    refused(
+        "--out other --resume-weights pieces --set train.max_steps=2",
+        "train.max_steps: 2 is not above the 2 steps",
+    );
+    run(folder.path(), "train resume.toml --out run --resume --set train.max_steps=2");
+    refused("--out other --max-minutes inf", "--max-minutes inf: wanted a number of minutes");
+    refused("--out other --set train.alignment_weight=0.3", "train.alignment_weight wants data/train.align");
+    let tokenizer = fs::read(path("run/tokenizer.json")).expect("a tokenizer");
+    fs::write(path("run/tokenizer.json"), "{}").expect("written");
+    refused("--out run --resume", "prepare the text with --tokenizer run/tokenizer.json");
+    fs::write(path("run/tokenizer.json"), tokenizer).expect("written");
+
+    let n_vocab = Dataset::read(&path("data/train.ids")).expect("prepared").n_vocab();
+    let mut valid = Dataset::new(n_vocab + 1);
+    valid.write(&path("data/valid.ids")).expect("written");
+    refused("--out other", "data/valid.ids: no sentence pairs inside");
+    valid.push(&[5], &[6]);
+    valid.write(&path("data/valid.ids")).expect("written");
+    refused("--out other", "train.ids and valid.ids are of different subwords");
+    assert!(!path("other").exists());
+    assert_eq!(fs::read_to_string(path("run/config.toml")).expect("a configuration"), config);
+}
+
 /// Twenty times: started or resumed, and killed at a moment that nobody chose.
 #[test]
 fn twenty_kills_do_not_change_the_weights() {
-    const KILLS: u32 = 20;
+    const KILLS: u64 = 20;
     let folder = prepared();
     let path = |name: &str| -> PathBuf { folder.path().join(name) };
     let settings = "--set train.checkpoint_every=2 --set train.schedule=inverse-sqrt --set train.validate_every=7 \
                     --set train.ema_decay=0.9 --set train.recurrent_dropout=0.2 --set train.accumulate=2 \
                     --set train.keep_validated=2 --set train.bpe_dropout=0.1";
     let file = path("killed").join("last.safetensors");
-    let mut moments = StdRng::seed_from_u64(u64::from(std::process::id()));
-    let (mut kills, mut steps) = (0, 0);
-    while kills < KILLS {
+    let step = || if file.exists() { last(&path("killed")).summary.step } else { 0 };
+    let seed = u64::from(std::process::id());
+    println!("the moments are drawn from seed {seed}");
+    let mut moments = StdRng::seed_from_u64(seed);
+    let mut steps = 0;
+    for kill in 0..KILLS {
         let resume = if file.exists() { " --resume" } else { "" };
         let arguments = format!("train resume.toml --out killed {settings} --set train.max_steps=1000000{resume}");
         let mut child = traduko(folder.path(), &arguments).spawn().expect("the program starts");
+        // Every other time there is another checkpoint first, however slow the machine is.
+        while kill % 2 == 1 && step() == steps {
+            wait(&mut child);
+        }
         thread::sleep(Duration::from_millis(moments.random_range(30..300)));
-        assert_eq!(child.try_wait().expect("asked"), None, "it ended by itself");
+        wait(&mut child);
         child.kill().expect("killed"); // SIGKILL: nothing of the program runs after it.
         child.wait().expect("ended");
-        kills += 1;
-        if file.exists() {
-            // Whatever the moment, the checkpoint is whole and not older than the one before.
-            let step = last(&path("killed")).summary.step;
-            assert!(step >= steps, "step {step} after step {steps}");
-            steps = step;
-        }
+        // Whatever the moment, the checkpoint is whole and not older than the one before.
+        let found = step();
+        assert!(found >= steps, "step {found} after step {steps}");
+        steps = found;
     }
-    assert!(steps > u64::from(KILLS), "only {steps} steps between {KILLS} kills");
+    assert!(steps >= KILLS, "only {steps} steps between {KILLS} kills");
     let steps = steps + 5;
     run(folder.path(), &format!("train resume.toml --out killed {settings} --set train.max_steps={steps} --resume"));
     run(folder.path(), &format!("train resume.toml --out whole {settings} --set train.max_steps={steps}"));
@@ -181,6 +265,7 @@ fn a_run_goes_on_from_its_weights_alone() {
         let (fresh, before, after) = (valid_loss(&first, 5), valid_loss(&first, step), valid_loss(&second, step + 5));
         assert!(after < before + 0.1 * (fresh - before), "{fresh} at first, {before} before, {after} after");
         assert_eq!(last(&path(&out)).summary.restarted_at, step);
+        assert_eq!(second[&(step + 5, false)]["is_best"], true, "the best weights before are not in this folder");
     }
     std::fs::write(path("pieces/tokenizer.json"), "{}").expect("written");
     let message = complaint(folder.path(), "train resume.toml --out third --resume-weights pieces");
@@ -190,8 +275,13 @@ fn a_run_goes_on_from_its_weights_alone() {
     // The mean of three validations is a run like any other.
     run(folder.path(), "weights first --average 3 --out mean");
     run(folder.path(), "inspect mean");
-    let refused = traduko(folder.path(), "weights first --average 4 --out mean").status().expect("the program starts");
+    let mean = Checkpoint::read(&path("mean/best.safetensors")).expect("a whole checkpoint");
+    assert_eq!((mean.summary.step, mean.summary.validations), (60, Vec::new()));
+    let refused = traduko(folder.path(), "weights first --average 4 --out none").status().expect("the program starts");
     assert_eq!(refused.code(), Some(2));
+    assert!(!path("none").exists());
+    let message = complaint(folder.path(), "weights first --average 3 --out first");
+    assert!(message.contains("first already holds a run; choose another --out"), "{message}");
 }
 
 /// Another network begins with the weights that fit, at its own first step.

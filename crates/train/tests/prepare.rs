@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 use traduko_text::SubwordTokenizer;
@@ -128,6 +129,20 @@ fn validation_pairs_leave_training() {
 }
 
 #[test]
+fn a_missing_validation_set_is_told() {
+    let folder = Folder::new();
+    let said = |more: &[&str]| {
+        let prepare = ["prepare", "--tsv", "toy.tsv.zst", "--out", "data", "--vocab", "700"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_traduko"));
+        let output = command.args(prepare).args(more).current_dir(folder.0.path()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(&[]).contains("no validation pairs"), "{}", said(&[]));
+    assert!(!said(&["--hold-out", "date=5"]).contains("no validation pairs"));
+}
+
+#[test]
 fn sides_change_places() {
     let folder = Folder::new();
     let common = "--tsv @toy.tsv.zst --vocab 700 --hold-out number=10";
@@ -225,6 +240,20 @@ fn sources_begin_with_the_tag_of_their_language() {
     assert!(error("--source-tags number=<s>").contains("the vocabulary has it already"));
     let message = error("--source-tags number=<2de> --tokenizer @data/tokenizer.json");
     assert_eq!(message, "--source-tags: tag \"<2de>\": the vocabulary has <2fr>");
+}
+
+#[test]
+fn a_pair_comes_once_for_each_language() {
+    let folder = Folder::new();
+    fs::write(folder.path("same.tsv"), "a\tRestaurant 12\tRestaurant 12\nb\tRestaurant 12\tRestaurant 12\n").unwrap();
+    let train_pairs = |more: &str| {
+        let summary =
+            folder.prepare(&format!("--tsv @toy.tsv.zst @same.tsv --out @data --vocab 700 --max-template 1 {more}"));
+        let tags = summary.unwrap().tags;
+        ["a", "b"].map(|tag| tags.get(tag).map_or(0, |count| count.pairs))
+    };
+    assert_eq!(train_pairs("--source-tags a=<2fr> b=<2de>"), [1, 1]);
+    assert_eq!(train_pairs("--source-tags a=<2fr> b=<2fr>"), [1, 0]);
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub struct AlignArgs {
     /// How the links of both directions are joined; the default has the lowest error on tests/alignments
     #[arg(long, value_enum, default_value = "grow-diag-final-and", value_name = "HOW", help_heading = "Model")]
     pub symmetrize: Symmetrization,
-    /// Align these sentences instead, source side: they are learned from together with the folder's pairs, and their
-    /// word links are printed as 0-0 1-2, a line a pair; train.align is not touched
+    /// Align these sentences instead, source side: they join the folder's pairs, and their word links are printed as 0-0 1-2,
+    /// a line a pair; train.align is not touched
     #[arg(long, value_name = "FILE", requires = "target", help_heading = "Text")]
     pub source: Option<PathBuf>,
     /// Align these sentences instead, target side

@@ -136,9 +136,11 @@ impl MarkupScore {
     fn add<T: PartialEq>(&mut self, found: &[T], wanted: &[T]) -> bool {
         let common = found.iter().filter(|word| wanted.contains(word)).count();
         self.n_elements += 1;
-        self.f1 += 2.0 * common as f64 / (found.len() + wanted.len()).max(1) as f64;
-        self.n_right += usize::from(found == wanted);
-        found == wanted
+        let is_right = found == wanted;
+        // Without words on either side the fraction would be 0 / 0.
+        self.f1 += if is_right { 1.0 } else { 2.0 * common as f64 / (found.len() + wanted.len()) as f64 };
+        self.n_right += usize::from(is_right);
+        is_right
     }
 }
 
@@ -253,5 +255,8 @@ mod tests {
         assert_eq!((score.n_right, score.wrong.len()), (2, 1));
         assert!(score.wrong[0].contains("\"red\": \"v\u{e9}lo\", wanted \"rouge\""), "{:?}", score.wrong);
         assert!((score.row("wrong").f1 - 2.0 / 3.0).abs() < 1e-9);
+        let mut empty = MarkupScore::default();
+        assert!(empty.add::<&str>(&[], &[]));
+        assert_eq!(empty.row("without words").f1, 1.0);
     }
 }

@@ -37,6 +37,7 @@ pub use words::words;
 use crate::corpus::read_moses;
 use crate::dataset::Dataset;
 use crate::native::{ModelFolder, SourceTagArgs, n_threads};
+use crate::stdout::print;
 use crate::tokenizers::TokenizerFiles;
 use direction::{Directed, Picks, is_alignable};
 use markup::Weights;
@@ -338,13 +339,4 @@ fn print_scores(rows: &[Row], sentences: usize, is_json: bool) -> anyhow::Result
         table += &format!("{name:<20} {precision:>10.1}% {recall:>7.1}% {aer:>7.1}%\n");
     }
     print(&table)
-}
-
-/// Writes to standard output; a reader that has gone away is no error.
-fn print(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.context("writing the links"),
-    }
 }

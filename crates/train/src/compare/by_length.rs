@@ -11,6 +11,7 @@ use crate::{
         plot::{Plot, Series},
         scale::ScaleKind,
     },
+    stdout::print,
 };
 
 /// Sentences by the number of words of their references.
@@ -52,32 +53,32 @@ impl Lengths {
         self.parts.iter().map(|part| (!part.is_empty()).then(|| score(part))).collect()
     }
 
-    /// Where a part's score is drawn: at its longest sentences.
+    /// Where a part's score is drawn: at its longest sentences, inside the plot.
     fn place(&self, part: usize) -> f64 {
-        self.bounds.get(part).map_or(self.longest, |&bound| bound) as f64
+        self.bounds.get(part).map_or(self.longest, |&bound| bound.min(self.longest)) as f64
     }
 }
 
 /// Prints, and draws, scores by length.
 ///
 /// # Errors
-/// Where the page cannot be written.
+/// Where standard output or the page cannot be written.
 pub fn report(
     lengths: &Lengths,
     args: &CompareArgs,
     systems: &[(String, Vec<String>)],
     refs: &[String],
 ) -> anyhow::Result<()> {
-    let mut plots = Vec::new();
+    let (mut text, mut plots) = (String::new(), Vec::new());
     for kind in &args.metrics.metrics {
         let metric = kind.metric(&args.metrics.language);
         let of = |hyps: &[String]| lengths.scores(&*metric, &statistics(&*metric, hyps, refs));
         let scores: Vec<Vec<Option<f64>>> = systems.iter().map(|(_, hyps)| of(hyps)).collect();
-        println!("\n{} by length of the reference", metric.name());
+        text += &format!("\n{} by length of the reference\n", metric.name());
         for part in (0..lengths.parts.len()).filter(|&part| !lengths.parts[part].is_empty()) {
-            println!("  {}", lengths.name(part));
+            text += &format!("  {}\n", lengths.name(part));
             for ((file, _), scores) in systems.iter().zip(&scores) {
-                println!("    {:6.2} {file}", scores[part].unwrap_or(f64::NAN));
+                text += &format!("    {:6.2} {file}\n", scores[part].unwrap_or(f64::NAN));
             }
         }
         let series = systems.iter().zip(&scores).enumerate().map(|(colour, ((file, _), scores))| {
@@ -86,12 +87,13 @@ pub fn report(
         });
         plots.push(Plot {
             title: metric.name(),
-            unit: "0 to 100, of references up to so many words",
+            unit: "of references up to so many words",
             across: "words",
             scale: ScaleKind::FromZero,
             series: series.collect(),
         });
     }
+    print(&text)?;
     if let Some(path) = &args.plot {
         let names: Vec<&str> = systems.iter().map(|(file, _)| file.as_str()).collect();
         let html = page::plots(&names, "scores by length", plots, lengths.longest as f64).into_string();

@@ -25,9 +25,9 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Scores `resamples` draws of as many sentences as there are, with replacement.
+    /// Scores `resamples` draws, one at least, of as many sentences as there are, with replacement.
     pub fn new(metric: &(impl Metric + ?Sized), statistics: &[Vec<f64>], resamples: usize) -> Self {
-        let resampled = (0..resamples.max(1)).into_par_iter().map(|resample| {
+        let resampled = (0..resamples).into_par_iter().map(|resample| {
             let mut random = StdRng::seed_from_u64(SEED + resample as u64);
             let drawn = (0..statistics.len()).map(|_| &statistics[random.random_range(0..statistics.len())]);
             metric.score(&sum(drawn))

@@ -28,7 +28,7 @@ pub trait Metric: Sync {
     /// What is summed for one sentence; as many numbers for every sentence.
     fn statistics(&self, hypothesis: &str, reference: &str) -> Vec<f64>;
 
-    /// The score, 0 to 100, where `sums` are the sentences' statistics added up; none for no sentence.
+    /// The score, 0 to 100 (TER can be higher), where `sums` are the sentences' statistics added up; none for no sentence.
     fn score(&self, sums: &[f64]) -> f64;
 
     /// A short name.
@@ -36,11 +36,6 @@ pub trait Metric: Sync {
 
     /// How it is computed, as sacreBLEU writes it.
     fn signature(&self) -> String;
-
-    /// Whether lower is better.
-    fn is_error(&self) -> bool {
-        false
-    }
 
     /// The score with all there is to know of it.
     fn line(&self, sums: &[f64]) -> String {

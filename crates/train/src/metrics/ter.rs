@@ -39,10 +39,6 @@ impl Metric for TerOptions {
     fn signature(&self) -> String {
         format!("nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|version:{SACREBLEU_VERSION}")
     }
-
-    fn is_error(&self) -> bool {
-        true
-    }
 }
 
 fn words(line: &str) -> Vec<&str> {

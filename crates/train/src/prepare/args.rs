@@ -59,10 +59,10 @@ pub struct PrepareArgs {
     /// Drop pairs where one side has more than this many times the words of the other, plus two [default: 2.5]
     #[arg(long, value_name = "R", help_heading = "Cleaning")]
     pub max_ratio: Option<f64>,
-    /// Drop pairs whose source is confidently in another language than this, such as en
+    /// Drop pairs whose source is confidently in another language than this, such as en; wants --target-language too
     #[arg(long, value_name = "CODE", help_heading = "Cleaning")]
     pub source_language: Option<String>,
-    /// Drop pairs whose target is confidently in another language than this, such as fr
+    /// Drop pairs whose target is confidently in another language than this, such as fr; wants --source-language too
     #[arg(long, value_name = "CODE", help_heading = "Cleaning")]
     pub target_language: Option<String>,
     /// Keep at most this many pairs that differ only in numbers, quoted text, identifiers and addresses
@@ -83,7 +83,7 @@ pub struct PrepareArgs {
     /// Put pairs that are in capitals on both sides into small letters
     #[arg(long, help_heading = "Cleaning")]
     pub lower_caps: bool,
-    /// Give a French target the spaces before `;:!?` and inside « », and « » for “ ”
+    /// Give a French target the spaces before `;:!?` and inside « », and « » for “ ”; wants --target-language fr
     #[arg(long, help_heading = "Cleaning")]
     pub typography: bool,
     /// Write what the cleaning drops, as TSV: reason, tag, source, target
@@ -96,16 +96,16 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "TAG=FACTOR", num_args = 1.., value_parser = parse_weight, help_heading = "Mix")]
     #[serde(deserialize_with = "entries")]
     pub weights: Vec<(String, f64)>,
-    /// Sources of at most this many words are short: buttons, labels, headings
+    /// Sources of at most this many words are short: buttons, labels, headings; wants --short-weight too
     #[arg(long, value_name = "N", help_heading = "Mix")]
     pub short_words: Option<usize>,
-    /// How often pairs with a short source come, times their other weights
+    /// How often pairs with a short source come, times their other weights; wants --short-words too
     #[arg(long, value_name = "FACTOR", help_heading = "Mix")]
     pub short_weight: Option<f64>,
-    /// Validation text, source side
+    /// Validation text, source side; wants --valid-target too
     #[arg(long, value_name = "FILE", help_heading = "Validation")]
     pub valid_source: Option<PathBuf>,
-    /// Validation text, target side
+    /// Validation text, target side; wants --valid-source too
     #[arg(long, value_name = "FILE", help_heading = "Validation")]
     pub valid_target: Option<PathBuf>,
     /// Take only the first lines of the validation text

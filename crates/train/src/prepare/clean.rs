@@ -45,7 +45,7 @@ pub enum Fault {
     Code,
     /// The sides name different numbers.
     Numbers,
-    /// The same pair came before.
+    /// The same pair came before, with the same tag before its source.
     Duplicate,
     /// Enough pairs that differ only in numbers, names in quotes, identifiers and addresses came before.
     Template,
@@ -132,21 +132,21 @@ impl Cleaner {
         (self.plan.match_numbers && numbers_differ(source, target)).then_some(Fault::Numbers)
     }
 
-    /// Equal for equal pairs.
-    pub fn pair_key(&self, pair: &Pair) -> u64 {
-        key(&pair.source, &pair.target)
+    /// Equal for equal pairs whose sources begin with the same tag.
+    pub fn pair_key(&self, pair: &Pair, source_tag: Option<&str>) -> u64 {
+        key(source_tag, &pair.source, &pair.target)
     }
 
-    /// Equal for pairs of one template; nothing when templates are not limited.
-    pub fn template_key(&self, pair: &Pair) -> Option<u64> {
-        self.plan.max_template.map(|_| key(&template(&pair.source), &template(&pair.target)))
+    /// Equal for pairs of one template and one tag; nothing when templates are not limited.
+    pub fn template_key(&self, pair: &Pair, source_tag: Option<&str>) -> Option<u64> {
+        self.plan.max_template.map(|_| key(source_tag, &template(&pair.source), &template(&pair.target)))
     }
 }
 
 /// 64 bits for a pair of texts. Two of three million different pairs meet by chance once in four million corpora.
-fn key(source: &str, target: &str) -> u64 {
+fn key(source_tag: Option<&str>, source: &str, target: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (source, target).hash(&mut hasher);
+    (source_tag, source, target).hash(&mut hasher);
     hasher.finish()
 }
 

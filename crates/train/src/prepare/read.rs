@@ -107,8 +107,9 @@ impl Reader<'_> {
                 let mut pair = normalized(pair);
                 self.cleaner.respell(&mut pair);
                 let fault = self.cleaner.fault(&pair);
+                let tag = self.plan.source_tag(&pair.tag);
                 let (key, template) = match fault {
-                    None => (self.cleaner.pair_key(&pair), self.cleaner.template_key(&pair)),
+                    None => (self.cleaner.pair_key(&pair, tag), self.cleaner.template_key(&pair, tag)),
                     Some(_) => (0, None),
                 };
                 (pair, fault, key, template)

@@ -2,14 +2,13 @@
 
 use anyhow::{Context, bail};
 use rand::{SeedableRng, rngs::StdRng};
-use traduko_text::BpeDropout;
+use traduko_text::{BpeDropout, SubwordTokenizer, Vocabulary};
 
 use super::{checkpoint::TrainSummary, trainer::Batch};
 use crate::{
     align::{ALIGN_FILE, Alignments},
     config::{OptimisationConfig, TrainConfig},
     dataset::Dataset,
-    tokenizers::TokenizerFiles,
 };
 
 /// Reads encoded pairs out of the folder of `config`.
@@ -24,7 +23,11 @@ pub fn read_dataset(config: &TrainConfig, name: &str) -> anyhow::Result<Dataset>
     let dataset =
         Dataset::read(&path).with_context(|| format!("reading {}; run `traduko prepare` first", path.display()))?;
     if dataset.is_empty() {
-        bail!("{}: no sentence pairs inside; prepare the text again", path.display());
+        bail!(
+            "{}: no sentence pairs inside; prepare the text again, for validation with --valid-source and --valid-target or \
+             with --hold-out",
+            path.display()
+        );
     }
     Ok(dataset)
 }
@@ -42,20 +45,24 @@ pub struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// Batches of `dataset` from pass `epoch` on.
+    /// Batches of `dataset`, which has the subwords of `vocabulary`, from pass `epoch` on.
     ///
     /// # Errors
-    /// Where the tokenizer cannot be read, or is of a kind that BPE-dropout cannot work on; where guided alignment is
-    /// wanted and there are no alignments of this text.
-    pub fn new(dataset: &'a Dataset, config: &'a TrainConfig, epoch: u64) -> anyhow::Result<Self> {
+    /// Where BPE-dropout cannot work on subwords of this kind; where guided alignment is wanted and there are no alignments
+    /// of this text.
+    pub fn new(
+        dataset: &'a Dataset,
+        config: &'a TrainConfig,
+        vocabulary: &Vocabulary,
+        epoch: u64,
+    ) -> anyhow::Result<Self> {
         let settings = &config.train;
         let bpe_dropout = if settings.bpe_dropout > 0.0 {
-            let dir = &config.data.dir;
-            let vocabulary = TokenizerFiles::read(dir)?.vocabulary();
-            let dropouts = vocabulary.and_then(|vocabulary| {
-                Ok([BpeDropout::new(vocabulary.source())?, BpeDropout::new(vocabulary.target())?])
-            });
-            Some(dropouts.with_context(|| format!("train.bpe_dropout with the subwords in {}", dir.display()))?)
+            let dropout = |side: &SubwordTokenizer| {
+                let dir = config.data.dir.display();
+                BpeDropout::new(side).with_context(|| format!("train.bpe_dropout with the subwords in {dir}"))
+            };
+            Some([dropout(vocabulary.source())?, dropout(vocabulary.target())?])
         } else {
             None
         };

@@ -86,7 +86,8 @@ where
         tensors
     }
 
-    /// Gives the network after the step and the norm of the scaled gradient before clipping.
+    /// Gives the network after the step and the norm of the scaled gradient before clipping. Where that is not finite nothing
+    /// has changed.
     pub fn step(&mut self, model: Seq2Seq<B>, gradients: Gradients<B>, step: Step) -> (Seq2Seq<B>, f64) {
         let mut step = step;
         let Step { adam, clip_norm, .. } = &mut step;
@@ -96,6 +97,9 @@ where
         let sum: f32 =
             Tensor::cat(squares.collect(), 0).sum().into_data().convert::<f32>().into_vec().expect("converted")[0];
         let norm = f64::from(sum).sqrt() * f64::from(adam.gradient_scale);
+        if !norm.is_finite() {
+            return (model, norm);
+        }
         if *clip_norm > 0.0 && norm > *clip_norm {
             adam.gradient_scale *= (*clip_norm / norm) as f32;
         }

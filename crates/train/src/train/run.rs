@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use traduko_kernels::Kernels;
@@ -29,9 +29,11 @@ use super::{
 use crate::{
     atomic::write_atomically,
     config::{TrainConfig, ValidationMetric},
+    dataset::Dataset,
     device::{Device, WithBackend},
+    stdout::print,
     tokenizers::TokenizerFiles,
-    weights::{GivenWeights, validated_name, validated_paths},
+    weights::{GivenWeights, remove_files, validated_name, validated_paths},
 };
 
 /// Train a network.
@@ -108,54 +110,61 @@ enum Start {
     From(Checkpoint),
 }
 
-/// Opens or begins the run's folder.
-fn open(args: &TrainArgs, config: &TrainConfig) -> anyhow::Result<Start> {
-    let last = args.out.join(LAST);
-    if args.resume {
-        let before = TrainConfig::read(&args.out.join(CONFIG), &[])?;
-        if before.model != config.model {
-            bail!("{}: the run there was of another network; choose another --out", args.out.display());
+impl Start {
+    /// What `args` ask for, for text in the subwords of `tokenizers`. Writes nothing.
+    fn read(args: &TrainArgs, config: &TrainConfig, tokenizers: &TokenizerFiles) -> anyhow::Result<Self> {
+        let last = args.out.join(LAST);
+        let check_subwords = |folder: &Path, wanted: &TokenizerFiles| -> anyhow::Result<()> {
+            ensure!(
+                wanted == tokenizers,
+                "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}",
+                folder.display(),
+                folder.join("tokenizer.json").display()
+            );
+            Ok(())
+        };
+        if args.resume {
+            let before = TrainConfig::read(&args.out.join(CONFIG), &[])?;
+            check_subwords(&args.out, &TokenizerFiles::read(&args.out)?)?;
+            ensure!(
+                before.model == config.model,
+                "{}: the run there was of another network; choose another --out",
+                args.out.display()
+            );
+            return Ok(Self::From(Checkpoint::read(&last)?));
         }
-        let checkpoint = Checkpoint::read(&last)?;
-        write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-        return Ok(Start::From(checkpoint));
-    }
-    if last.exists() {
-        bail!("{} already holds a run; go on with --resume or choose another --out", args.out.display());
-    }
-    let tokenizers = TokenizerFiles::read(&config.data.dir)?;
-    let start = match args.resume_weights.as_ref().or(args.init_weights.as_ref()) {
-        None => Start::Fresh,
-        Some(folder) => {
-            let given = GivenWeights::read(folder)?;
-            if given.tokenizers != tokenizers {
-                bail!(
-                    "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}",
-                    folder.display(),
-                    folder.join("tokenizer.json").display()
-                );
-            }
-            if args.resume_weights.is_none() {
-                Start::Initial(folder.clone(), given.checkpoint.weights)
-            } else if given.model == config.model {
-                Start::From(given.checkpoint)
-            } else {
-                bail!(
-                    "{}: the weights there are of another network; --init-weights takes those that fit",
-                    folder.display()
-                );
-            }
+        ensure!(
+            !last.exists(),
+            "{} already holds a run; go on with --resume or choose another --out",
+            args.out.display()
+        );
+        let Some(folder) = args.resume_weights.as_ref().or(args.init_weights.as_ref()) else {
+            return Ok(Self::Fresh);
+        };
+        let given = GivenWeights::read(folder)?;
+        check_subwords(folder, &given.tokenizers)?;
+        if args.resume_weights.is_none() {
+            return Ok(Self::Initial(folder.clone(), given.checkpoint.weights));
         }
-    };
-    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
-    tokenizers.write(&args.out)?;
-    write_in(&args.out, CONFIG, config.to_toml()?.as_bytes())?;
-    Ok(start)
+        ensure!(
+            given.model == config.model,
+            "{}: the weights there are of another network; --init-weights takes those that fit",
+            folder.display()
+        );
+        Ok(Self::From(given.checkpoint))
+    }
 }
 
-fn write_in(folder: &Path, name: &str, data: &[u8]) -> anyhow::Result<()> {
-    let path = folder.join(name);
-    write_atomically(&path, data).with_context(|| format!("writing {}", path.display()))
+/// Makes the run's folder, or brings it up to date where the run goes on after `step`.
+fn open(out: &Path, config: &TrainConfig, tokenizers: &TokenizerFiles, step: u64) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    tokenizers.write(out)?;
+    let path = out.join(CONFIG);
+    write_atomically(&path, config.to_toml()?.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    // What a killed run kept after its last checkpoint may not come again: the settings may be others now.
+    let kept = validated_paths(out)?;
+    let newest = out.join(validated_name(step));
+    remove_files(&kept[kept.partition_point(|path| *path <= newest)..])
 }
 
 /// The network, and a line about what it begins with where that needs one.
@@ -194,20 +203,45 @@ fn train<B: AutodiffBackend + Kernels>(args: &TrainArgs, device: &B::Device) -> 
 where
     B::InnerBackend: Kernels,
 {
+    let deadline = args.max_minutes.map(|minutes| {
+        let duration = Duration::try_from_secs_f64(minutes * 60.0);
+        duration.with_context(|| format!("--max-minutes {minutes}: wanted a number of minutes, 0 or more"))
+    });
+    let deadline = deadline.transpose()?;
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
     config.train.precision.choose::<B>()?;
-    // Both are read before the run's folder is made, so that nothing is left where one is missing.
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
-    (config.model.n_vocab, config.model.n_source_vocab) = (train.n_vocab(), train.n_source_vocab());
+    let n_vocab = |text: &Dataset| (text.n_vocab(), text.n_source_vocab());
+    let folder = config.data.dir.display().to_string();
+    ensure!(
+        n_vocab(&valid) == n_vocab(&train),
+        "{folder}: train.ids and valid.ids are of different subwords; prepare the text again"
+    );
+    (config.model.n_vocab, config.model.n_source_vocab) = n_vocab(&train);
     config.model.validate()?;
-    let start = open(args, &config)?;
+    let tokenizers = TokenizerFiles::read(&config.data.dir)?;
+    let vocabulary = tokenizers.vocabulary().context(folder)?;
+    let start = Start::read(args, &config, &tokenizers)?;
     let settings = &config.train;
-    let valid = ValidationText::new(valid, &args.out, settings, args.device)?;
-    let (model, about) = build::<B>(&config.model, &start, settings.seed, device)?;
-    let (mut summary, state) = match start {
-        Start::From(checkpoint) => (checkpoint.summary.clone(), checkpoint.moments_by_name()),
-        Start::Fresh | Start::Initial(..) => (TrainSummary::new(), BTreeMap::new()),
+    let mut summary = match &start {
+        Start::From(checkpoint) => checkpoint.summary.clone(),
+        Start::Fresh | Start::Initial(..) => TrainSummary::new(),
     };
+    if summary.step >= settings.max_steps {
+        let (step, max_steps) = (summary.step, settings.max_steps);
+        let about = format!("train.max_steps: {max_steps} is not above the {step} steps that are done; raise it");
+        ensure!(args.resume, "{about}");
+        return print(&format!("{about} to go on\n"));
+    }
+    let mut feed = Feed::new(&train, &config, &vocabulary, summary.epoch)?;
+    let valid = ValidationText::new(valid, &vocabulary, settings, args.device)?;
+    let (model, about) = build::<B>(&config.model, &start, settings.seed, device)?;
+    let state = match start {
+        Start::From(checkpoint) => checkpoint.moments_by_name(),
+        Start::Fresh | Start::Initial(..) => BTreeMap::new(),
+    };
+    // Only now, so that what is refused leaves nothing behind.
+    open(&args.out, &config, &tokenizers, summary.step)?;
     let mut progress = Progress::new(&args.out, summary.step, settings.max_steps)?;
     if let Some(about) = about {
         progress.line(&about);
@@ -227,15 +261,9 @@ where
     let is_stopped = stop_on_ctrl_c()?;
     let begun = Instant::now();
     let seconds_before = summary.seconds;
-    let deadline = args.max_minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));
     let mut window = Window::default();
-    let mut feed = Feed::new(&train, &config, summary.epoch)?;
-    let is_over = |step: u64| {
-        step >= settings.max_steps
-            || is_stopped.load(Ordering::SeqCst)
-            || deadline.is_some_and(|d| begun.elapsed() >= d)
-    };
-    while !is_over(summary.step) && !summary.schedule.is_exhausted(settings) {
+    let mut is_over = summary.schedule.is_exhausted(settings);
+    while !is_over {
         let started = Instant::now();
         let batches: Vec<Batch> = (0..settings.accumulate).map(|_| feed.next(&mut summary)).collect();
         summary.step += 1;
@@ -273,14 +301,27 @@ where
                 tokens_per_second: tokens / seconds,
             })?;
         }
-        if summary.step.is_multiple_of(settings.validate_every) || is_over(summary.step) {
-            validate::<B>(&trainer.validated(), &valid, &config, &mut summary, &mut progress, &args.out, device)?;
+        let is_last = summary.step >= settings.max_steps;
+        let is_due = summary.step.is_multiple_of(settings.validate_every) || is_last;
+        if is_due {
+            let network = trainer.validated();
+            validate::<B>(&network, &valid, &config, &mut summary, &mut progress, &args.out, device)?;
+            if settings.keep_validated > 0 {
+                keep(&network, &summary, settings.keep_validated, &args.out)?;
+            }
         }
-        let is_last = is_over(summary.step) || summary.schedule.is_exhausted(settings);
-        if summary.step.is_multiple_of(settings.checkpoint_every) || is_last {
+        let is_stopping = is_stopped.load(Ordering::SeqCst) || deadline.is_some_and(|d| begun.elapsed() >= d);
+        is_over = is_last || is_stopping || summary.schedule.is_exhausted(settings);
+        if summary.step.is_multiple_of(settings.checkpoint_every) || is_over {
             let weights = trainer.model().weights();
             let checkpoint = Checkpoint { summary: summary.clone(), weights, moments: trainer.state() };
             checkpoint.write(&args.out.join(LAST))?;
+        }
+        if is_stopping && !is_due {
+            progress.line(&format!("step {}  saved; Ctrl-C leaves out its validation", summary.step));
+            // Counted in a copy, so that the run goes on as if it had not been stopped.
+            let mut copy = summary.clone();
+            validate::<B>(&trainer.validated(), &valid, &config, &mut copy, &mut progress, &args.out, device)?;
         }
     }
     if summary.schedule.is_exhausted(settings) {
@@ -320,6 +361,11 @@ where
         tokens += batch.target_tokens();
     }
     let loss = sum / tokens as f64;
+    ensure!(
+        loss.is_finite(),
+        "step {}: the validation loss is {loss}; lower train.learning_rate and resume",
+        summary.step
+    );
     let scores = valid.translation_scores(network, device)?;
     let judged = match (config.train.early_stopping_metric, scores) {
         (ValidationMetric::Bleu, Some(scores)) => scores.bleu,
@@ -336,17 +382,17 @@ where
         valid_chrf: scores.map(|scores| scores.chrf),
         is_best,
     })?;
-    if config.train.keep_validated > 0 {
-        let kept = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
-        kept.write(&out.join(validated_name(summary.step)))?;
-        let paths = validated_paths(out)?;
-        for path in &paths[..paths.len().saturating_sub(config.train.keep_validated)] {
-            std::fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
-        }
-    }
     if is_best {
         let best = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
         best.write(&out.join(BEST))?;
     }
     Ok(())
+}
+
+/// Keeps the weights of this validation, and no more than `most` in all.
+fn keep<B: Kernels>(network: &Seq2Seq<B>, summary: &TrainSummary, most: usize, out: &Path) -> anyhow::Result<()> {
+    let kept = Checkpoint { summary: summary.clone(), weights: network.weights(), moments: Vec::new() };
+    kept.write(&out.join(validated_name(summary.step)))?;
+    let paths = validated_paths(out)?;
+    remove_files(&paths[..paths.len().saturating_sub(most)])
 }

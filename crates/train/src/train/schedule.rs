@@ -67,7 +67,8 @@ impl ScheduleState {
         let metric = config.early_stopping_metric;
         if self.metric != metric {
             // Resumed under another metric: its values cannot be compared with the old one's.
-            *self = Self { factor: self.factor, metric, ..Self::default() };
+            self.forget_best();
+            self.metric = metric;
         }
         let is_better = |best| if metric == ValidationMetric::Loss { value < best } else { value > best };
         if self.best.is_none_or(is_better) {
@@ -80,6 +81,11 @@ impl ScheduleState {
             (self.factor, self.stalled) = (self.factor * config.plateau_factor, 0);
         }
         false
+    }
+
+    /// Lets the next validation be the best so far; the learning rate stays where plateaus have left it.
+    pub fn forget_best(&mut self) {
+        *self = Self { factor: self.factor, metric: self.metric, ..Self::default() };
     }
 
     /// Whether validations have not improved for so long that training should stop.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use burn::{
     module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId},
     tensor::{Tensor, TensorData, backend::AutodiffBackend},
@@ -139,7 +139,7 @@ where
     /// losses and the norm of the averaged gradient before clipping.
     ///
     /// # Errors
-    /// Where the loss is not a number; the weights are as they were.
+    /// Where the loss or the gradient is not finite; the weights are as they were.
     pub fn step(
         &mut self,
         batches: &[Batch],
@@ -157,12 +157,13 @@ where
         // Taken, not cloned: so Adam is alone with the weights and may change them in place.
         let model = self.model.take().expect("every step puts the network back");
         let (model, norm) = self.optimizer.step(model, gradients, step);
+        let model = self.model.insert(model);
+        ensure!(norm.is_finite(), "the gradient's norm is {norm}");
         if let Some(average) = &mut self.average {
             // While training is young the average is too, or the first weights would stay in it for long.
             let n = number as f64;
-            average.follow(&model, average.decay.min((1.0 + n) / (10.0 + n)));
+            average.follow(model, average.decay.min((1.0 + n) / (10.0 + n)));
         }
-        self.model = Some(model);
         Ok((sums, norm))
     }
 
@@ -309,5 +310,41 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Replace<'_, B> {
             None => tensor,
         };
         Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Autodiff;
+    use traduko_model::{ModelConfig, RandomWeights};
+
+    use super::*;
+    use crate::{config::OptimisationConfig, device::Cpu};
+
+    #[test]
+    fn a_gradient_that_is_not_finite_changes_nothing() {
+        let config = ModelConfig { n_vocab: 40, d_embedding: 8, d_encoder: 8, d_decoder: 8, ..ModelConfig::default() };
+        let device = Default::default();
+        let Ok(model) = Seq2Seq::<Autodiff<Cpu>>::build(&config, &mut RandomWeights::new(1), &device);
+        let mut trainer = Trainer::new(model, BTreeMap::new(), 0.9, &device);
+        let batch = Batch { sources: vec![vec![5, 6, 7]], targets: vec![vec![8, 9, 10]], ..Batch::default() };
+        let mut step = |number, coverage_weight| {
+            let objective = Objective {
+                smoothing: 0.0,
+                alignment_weight: 0.0,
+                coverage_weight,
+                teacher_forcing_ratio: 1.0,
+                seed: 1,
+            };
+            let step = Step::new(&OptimisationConfig::default(), 1e-3, number);
+            let done = trainer.step(std::slice::from_ref(&batch), objective, step, &device);
+            (done.map_err(|error| error.to_string()), trainer.model().weights(), trainer.state())
+        };
+        let (first, weights, state) = step(1, 0.0);
+        assert!(first.is_ok_and(|(_, norm)| norm > 0.0));
+        let (second, weights_after, state_after) = step(2, f32::INFINITY);
+        let message = second.expect_err("the gradient is not finite");
+        assert!(message.starts_with("the gradient's norm is "), "{message}");
+        assert!(weights == weights_after && state == state_after && !state.is_empty());
     }
 }

@@ -3,16 +3,13 @@
 //! The loss says how well the next word of a given translation is foreseen; these scores say how good the network's own
 //! translations are. They cost a search, so a part of the text and a greedy search do.
 
-use std::path::Path;
-
-use anyhow::Context;
 use traduko_kernels::Kernels;
 use traduko_model::{SearchOptions, Seq2Seq, beam_search};
-use traduko_text::SubwordTokenizer;
+use traduko_text::{SubwordTokenizer, Vocabulary};
 
 use crate::{
     config::OptimisationConfig, cores::map_on_threads, dataset::Dataset, device::Device, metrics::bleu_and_chrf,
-    native::n_threads, tokenizers::TokenizerFiles,
+    native::n_threads,
 };
 
 /// The longest translation, in subwords, whatever the source.
@@ -23,8 +20,6 @@ const MAX_TARGET_TOKENS: usize = 256;
 pub struct TranslationScoreOptions {
     /// Most sentences to translate, spread evenly over the validation text.
     pub sentences: usize,
-    /// Hypotheses kept at each step; 1 is greedy.
-    pub beam: usize,
     /// Sentences translated at once by one thread; changes speed and memory, never the words.
     pub batch_sentences: usize,
     /// Threads to translate with: the cores of a CPU, 1 for a GPU.
@@ -48,22 +43,26 @@ pub(super) struct ValidationText {
 }
 
 impl ValidationText {
-    /// `pairs`, with the tokenizer of `run` where the configuration wants translations.
+    /// `pairs`, with the target's subwords where the configuration wants translations.
     ///
     /// # Errors
-    /// Where the tokenizer cannot be read.
-    pub fn new(pairs: Dataset, run: &Path, config: &OptimisationConfig, device: Device) -> anyhow::Result<Self> {
+    /// As [`n_threads`].
+    pub fn new(
+        pairs: Dataset,
+        vocabulary: &Vocabulary,
+        config: &OptimisationConfig,
+        device: Device,
+    ) -> anyhow::Result<Self> {
         if config.validate_translation == 0 {
             return Ok(Self { pairs, translation: None });
         }
-        let vocabulary = TokenizerFiles::read(run)?.vocabulary().with_context(|| run.display().to_string())?;
         let tokenizer = vocabulary.target().clone();
         let (threads, batch_sentences) = match device {
             Device::Cpu => (n_threads(None)?, 16),
             Device::Cuda => (1, 128),
         };
         let sentences = config.validate_translation;
-        let options = TranslationScoreOptions { sentences, beam: 1, batch_sentences, threads };
+        let options = TranslationScoreOptions { sentences, batch_sentences, threads };
         Ok(Self { pairs, translation: Some((tokenizer, options)) })
     }
 
@@ -79,6 +78,21 @@ impl ValidationText {
         let Some((tokenizer, options)) = &self.translation else { return Ok(None) };
         translation_scores(network, tokenizer, &self.pairs, *options, device).map(Some)
     }
+}
+
+/// The longest translation of a source, in subwords.
+fn limit(source: &[u32]) -> usize {
+    (2 * source.len() + 10).min(MAX_TARGET_TOKENS)
+}
+
+/// The greedy translations of `sources`, ids without marks: each is what it would be alone.
+fn translations<B: Kernels>(network: &Seq2Seq<B>, sources: &[Vec<u32>], device: &B::Device) -> Vec<Vec<u32>> {
+    let max_length = sources.iter().map(|source| limit(source)).max().unwrap_or(1);
+    let search = SearchOptions { beam: 1, max_length, ..SearchOptions::default() };
+    let found = pollster::block_on(beam_search(std::slice::from_ref(network), sources, &search, device));
+    // Greedy search goes the same way however far it may go.
+    let pairs = found.iter().zip(sources);
+    pairs.map(|(best, source)| best[0].tokens.iter().copied().take(limit(source)).collect()).collect()
 }
 
 /// Translates sentences of `valid` and compares with their references, both as text. 0 for no sentences at all.
@@ -98,11 +112,8 @@ pub fn translation_scores<B: Kernels>(
     let batches: Vec<&[usize]> = chosen.chunks(options.batch_sentences.max(1)).collect();
     let translated = map_on_threads(batches.len(), options.threads, |batch| {
         let sources: Vec<Vec<u32>> = batches[batch].iter().map(|&index| valid.source(index).to_vec()).collect();
-        let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
-        let max_length = (2 * longest + 10).min(MAX_TARGET_TOKENS);
-        let search = SearchOptions { beam: options.beam, max_length, ..SearchOptions::default() };
-        let found = pollster::block_on(beam_search(std::slice::from_ref(network), &sources, &search, device));
-        let texts = found.iter().map(|best| Ok(tokenizer.decode(&best[0].tokens)?));
+        let found = translations(network, &sources, device);
+        let texts = found.iter().map(|ids| Ok(tokenizer.decode(ids)?));
         texts.collect::<anyhow::Result<Vec<String>>>()
     })?;
     let references = chosen.iter().map(|&index| Ok(tokenizer.decode(valid.target(index))?));
@@ -120,7 +131,25 @@ fn spread(n: usize, wanted: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use traduko_model::{EOS, ModelConfig, RandomWeights, StoredWeights};
+
     use super::*;
+    use crate::device::Cpu;
+
+    #[test]
+    fn a_translation_without_an_end_is_as_long_in_any_batch() {
+        let config = ModelConfig { n_vocab: 40, d_embedding: 8, d_encoder: 8, d_decoder: 8, ..ModelConfig::default() };
+        let device = Default::default();
+        let Ok(random) = Seq2Seq::<Cpu>::build(&config, &mut RandomWeights::new(1), &device);
+        let mut weights = random.weights();
+        let bias = weights.iter_mut().find(|tensor| tensor.name == "embedding.target.bias").expect("the output's bias");
+        bias.values[EOS as usize] = -1e4;
+        let network = Seq2Seq::<Cpu>::build(&config, &mut StoredWeights::new(weights), &device).expect("all are there");
+        let sources = [vec![5, 6], vec![7; 30]];
+        let together = translations(&network, &sources, &device);
+        assert_eq!([together[0].len(), together[1].len()], [14, 70]);
+        assert_eq!(together, sources.map(|source| translations(&network, &[source], &device)).concat());
+    }
 
     #[test]
     fn sentences_are_spread_over_the_text() {

@@ -71,8 +71,12 @@ fn scores_by_length_are_printed_and_drawn() {
     assert_eq!(score(lines[1]), wanted, "{table}");
     let page = std::fs::read_to_string(workplace.path("plot.html")).expect("a page");
     assert!(page.contains("<strong>TER</strong>") && page.contains("second"), "{page}");
+    // The part up to 5 words is drawn at the longest reference, of 4: the right edge.
+    assert!(page.contains("d=\"M750.0 ") && page.contains("L1000.0 "), "{page}");
     assert_fails(&compare("5,3", &[]), &["--by-length: wanted ascending"]);
     assert_eq!(compare("", &[]).code, Some(2), "no number");
+    let text = workplace.run(&["compare", "--reference", "reference", "first", "--by-length"]).stdout;
+    assert!(text.contains("\n  1-5 words, 4 sentences\n"), "{text}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn intervals_and_faults() {
     let mut sources = SOURCES.to_vec();
     sources[0] = "See https://example.org/ for {name}.";
     workplace.write("source", &sources);
-    let outcome = workplace.run(&with(&["--json", "--resamples", "200", "--faults", "faults.tsv"]));
+    let outcome = workplace.run(&with(&["--json", "--resamples", "200"]));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let scores = report["scores"].as_object().unwrap();
@@ -68,12 +68,24 @@ fn intervals_and_faults() {
     let counts = report["faults"].as_object().unwrap();
     assert_eq!(counts.keys().collect::<Vec<_>>(), ["cut off", "empty", "loop", "lost number", "lost term"]);
     assert_eq!([&counts["empty"], &counts["lost number"], &counts["lost term"]], [0, 0, 0], "{report}");
-    let table = std::fs::read_to_string(workplace.path("faults.tsv")).unwrap();
-    let n_faults: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
-    assert!(table.lines().count() as u64 <= n_faults, "{table}");
-    assert!(table.lines().all(|line| line.split('\t').count() == 4), "{table}");
     let text = workplace.run(&with(&["--resamples", "200"])).stdout;
     assert!(text.contains("(95%: ") && text.contains("0 lost term"), "{text}");
+    assert_fails(&workplace.run(&with(&["--resamples", "0"])), &["--resamples <N>", "2.."]);
+
+    // A network that ends no sentence is cut off in every line.
+    let untrained = ["untrained", "run/config.toml", "--tokenizer", "run/tokenizer.json", "--out", "endless"];
+    assert_eq!(workplace.run(&untrained).code, Some(0));
+    let files = ["--source", "source", "--reference", "reference", "--faults", "faults.tsv"];
+    let outcome = workplace.run(&[&["evaluate", "--json", "--model", "endless"][..], &files].concat());
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["faults"]["cut off"], 6, "{report}");
+    let table = std::fs::read_to_string(workplace.path("faults.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 6, "{table}");
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!((row.len(), row[0], row[2]), (4, &*(index + 1).to_string(), sources[index]), "{table}");
+        assert!(row[1].contains("cut off"), "{table}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use traduko_train::dataset::Dataset;
+
 use crate::program::{Workplace, assert_fails, copy_dir};
 
 fn export<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -44,6 +46,12 @@ fn a_package_can_have_a_preview() {
     let outcome = workplace.run_on(&["translate", "--model", "new"], b"nine\nthe second of May\n");
     assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 2), "{}", outcome.stderr);
     assert_fails(&workplace.run(&export(&["--preview", "16"])), &["--preview 16: the table itself is 16 wide"]);
+    let n_vocab = config["n_vocab"].as_u64().unwrap() as usize;
+    let mut text = Dataset::new(n_vocab).with_source_vocab(n_vocab + 1);
+    text.push(&[n_vocab as u32], &[4]);
+    fs::create_dir_all(workplace.path("secret/place")).unwrap();
+    text.write(&workplace.path("secret/place/valid.ids")).unwrap();
+    assert_fails(&workplace.run(&export(&["--preview", "15"])), &["valid.ids: of another vocabulary"]);
 }
 
 #[test]

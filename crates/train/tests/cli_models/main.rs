@@ -1,11 +1,14 @@
-//! `translate`, `evaluate`, `export`, `inspect` and `report` through the real program, with a small random network and with
-//! everything a person can get wrong.
+//! Verbs through the real program, with a small random network and with everything a person can get wrong.
 
+mod bench;
 mod compare;
+mod config;
 mod evaluate;
 mod export;
 mod inspect;
 mod program;
 mod report;
 mod score;
+mod stdout;
 mod translate;
+mod untrained;

@@ -1,0 +1,17 @@
+//! Results on standard output.
+
+use std::io::{ErrorKind, Write, stdout};
+
+use anyhow::Context;
+
+/// Writes to standard output; a reader that has gone away is no error.
+///
+/// # Errors
+/// Where it cannot be written for another reason.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.context("writing standard output"),
+    }
+}
