@@ -2,24 +2,25 @@
 //!
 //! Both translate the same 200 sentences in one worker, and what is compared is words a second of the renderer's CPU time.
 //! Bergamot's weights are random in the shape of its `tiny` model and its output is as long as the real one's; ours are the
-//! model that ships, and random weights of the size of the large model, held to the length of the reference translations.
+//! model that ships, and random weights of its size, held to the length of the reference translations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::command::{cargo, command, output, root, run, target_dir};
+use crate::command::{cargo, command, root, run, target_dir};
 use crate::layout::{Package, lay_out_page};
 use crate::page::{self, gzip_bytes};
 use crate::steps::Steps;
 use crate::tools::{self, Tool};
 use crate::wasm;
 
-/// The architecture of the large model.
+/// The architecture of the large size, which is that of the model that ships.
 const LARGE: &str = "configs/flagship-v1.toml";
-/// Columns of its preview, as many as the model that ships has.
+/// Columns of its preview, as many as that model has.
 const PREVIEW: &str = "64";
 /// Target subwords for each source subword, end marks included, in the references of the sentences.
 const LENGTH: f64 = 1.18;
@@ -82,8 +83,11 @@ impl Run {
         let query = format!("{query}&reps=3&text=../assets/flores200.en");
         let mut node = command("node");
         node.arg(scripts.join("run.mjs")).args([page, &query]).env("WORK", work);
-        let printed = output(&mut node).with_context(|| format!("{name}: the page {page} gave no figures"))?;
-        let json = serde_json::from_str(&printed).with_context(|| format!("{name}: reading the figures of {page}"))?;
+        let output = node.stdin(Stdio::null()).output().context("starting node")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{name}: the page {page} gave no figures\n{said}");
+        let reading = || format!("{name}: reading the figures of {page}\n{said}");
+        let json = serde_json::from_slice(&output.stdout).with_context(reading)?;
         let figures = read(name, &json)?;
         figures.print();
         Ok(figures)
@@ -178,7 +182,7 @@ fn untrained_folder() -> PathBuf {
     target_dir().join("bench/untrained")
 }
 
-/// Random weights of the large model's size over the subwords of the model that ships.
+/// Random weights of the size of the model that ships, over its subwords.
 fn untrained() -> Result<()> {
     run(&mut cargo("build --release --workspace --exclude traduko-web"))?;
     let tokenizer = root().join("models/en-fr/tokenizer.json");

@@ -62,13 +62,12 @@ struct Catalog {
 /// Lays out the folder in the page that trunk is about to finish: called by trunk, which names the place.
 ///
 /// # Errors
-/// Fails when a file of the page, an engine or a model is missing.
+/// Fails when a file of the page or an engine is missing, and where [`models`] does.
 pub fn lay_out() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR").context("TRUNK_STAGING_DIR is not set: `trunk build` calls this")?;
     let asked = env::var(MODELS).unwrap_or_default();
     let asked: Vec<_> = asked.split_terminator(',').map(str::to_owned).collect();
-    let models = models(&asked)?.iter().map(|folder| Package::open(folder)).collect::<Result<_>>()?;
-    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models)
+    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models(&asked)?)
 }
 
 /// Lays out the folder in the page at `page`, with some engines and some models.
@@ -132,6 +131,8 @@ fn take_scripts(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 
 /// A model, ready to be laid out.
 pub struct Package {
+    /// Where it was read.
+    folder: PathBuf,
     source: String,
     target: String,
     files: Vec<(String, Vec<u8>)>,
@@ -154,12 +155,12 @@ impl Package {
         let names = json["files"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str());
         let files = names.map(|name| Ok((name.to_owned(), read(&folder.join(name))?))).collect::<Result<Vec<_>>>()?;
         let files = [("manifest.json".to_owned(), manifest)].into_iter().chain(files).collect();
-        Ok(Self { source, target, files })
+        Ok(Self { folder: folder.to_owned(), source, target, files })
     }
 
     /// Writes the files under a folder named for the manifest, which names all others by their hashes.
     fn write(self, folder: &Path) -> Result<Model> {
-        let Self { source, target, files } = self;
+        let Self { source, target, files, .. } = self;
         let hash = files.first().map(|(_, manifest)| hex(Sha256::digest(manifest))).unwrap_or_default();
         let name = format!("models/{source}-{target}-{}/", &hash[..HASH_DIGITS.min(hash.len())]);
         let inside = folder.join(&name);
@@ -169,11 +170,33 @@ impl Package {
     }
 }
 
-/// The folders of the models that are asked for, or of all where none is.
+/// The models that are asked for, or all where none is.
 ///
 /// # Errors
-/// Names the one that is not there, and those that are.
-pub fn models(asked: &[String]) -> Result<Vec<PathBuf>> {
+/// Names the one that is not there, and those that are; two for one pair of languages; a file that cannot be read.
+pub fn models(asked: &[String]) -> Result<Vec<Package>> {
+    let models = folders(asked)?.iter().map(|folder| Package::open(folder)).collect::<Result<Vec<_>>>()?;
+    check_pairs(&models)?;
+    Ok(models)
+}
+
+/// A page takes the first model of a pair of languages, and would carry another for nothing.
+fn check_pairs(models: &[Package]) -> Result<()> {
+    for (at, model) in models.iter().enumerate() {
+        let Package { folder, source, target, .. } = model;
+        if let Some(other) = models[..at].iter().find(|other| (&other.source, &other.target) == (source, target)) {
+            bail!(
+                "{} and {} both translate {source} to {target} (wanted one: choose with `cargo xtask dist --models \
+                 NAME..`, or for serve and test with {MODELS}=NAME,..)",
+                other.folder.display(),
+                folder.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn folders(asked: &[String]) -> Result<Vec<PathBuf>> {
     let folder = root().join("models");
     let reading = || format!("reading {}", folder.display());
     let mut names = Vec::new();
@@ -250,10 +273,20 @@ mod tests {
 
     #[test]
     fn some_models_or_all() {
-        let all = models(&[]).unwrap();
+        let all = folders(&[]).unwrap();
         assert!(all.contains(&root().join("models/en-fr")), "{all:?}");
-        assert_eq!(models(&["en-fr".to_owned()]).unwrap(), [root().join("models/en-fr")]);
-        let error = models(&["en-xx".to_owned()]).unwrap_err().to_string();
+        assert_eq!(folders(&["en-fr".to_owned()]).unwrap(), [root().join("models/en-fr")]);
+        let error = folders(&["en-xx".to_owned()]).unwrap_err().to_string();
         assert!(error.starts_with("no model en-xx in ") && error.contains("(there are en-fr"), "{error}");
+    }
+
+    #[test]
+    fn one_model_for_each_pair_of_languages() {
+        let open = |name: &str| Package::open(&root().join("models").join(name)).unwrap();
+        let mut models = vec![open("en-fr"), open("fr-en")];
+        check_pairs(&models).unwrap();
+        models.push(Package { folder: "models/mine".into(), ..open("en-fr") });
+        let error = check_pairs(&models).unwrap_err().to_string();
+        assert!(error.contains("models/en-fr and models/mine both translate en to fr"), "{error}");
     }
 }

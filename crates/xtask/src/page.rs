@@ -20,7 +20,7 @@ use crate::tools::{self, Tool};
 /// What building the page needs.
 pub const NEEDS: [Tool; 3] = [Tool::WasmTarget, Tool::WasmBindgen, Tool::Trunk];
 
-/// Builds the page with trunk, which calls `cargo xtask wasm` first.
+/// Builds the page with trunk, which calls `cargo xtask wasm` first and `cargo xtask layout` after it.
 ///
 /// # Errors
 /// Fails with the command that failed.
@@ -37,7 +37,7 @@ fn trunk_build() -> Command {
 /// Builds the page with some of the models or with all, then says what is in `dist/` and how large it is on the wire.
 ///
 /// # Errors
-/// Fails when there is no such model, when a tool is missing or a command fails.
+/// Fails where [`layout::models`] does, when a tool is missing or a command fails.
 pub fn dist(models: &[String]) -> Result<()> {
     layout::models(models)?;
     let mut steps = Steps::new();

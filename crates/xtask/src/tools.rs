@@ -1,5 +1,6 @@
 //! Installs what building and testing need, each only when the right version is not there already.
 
+use std::env;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -28,9 +29,9 @@ pub enum Tool {
     WasmPack,
     /// Chromium and its driver.
     Browser,
-    /// Firefox.
+    /// Firefox, where the variable FIREFOX names none.
     Firefox,
-    /// Firefox's driver.
+    /// Firefox's driver, where the variable GECKODRIVER names none.
     Geckodriver,
     /// Node and npm, for TypeScript and the React page that is translated in a test.
     Npm,
@@ -82,7 +83,10 @@ impl Tool {
             Self::Trunk => prepare_package("trunk", "trunk", "0.21.14", &["--no-default-features"]),
             Self::WasmPack => prepare_package("wasm-pack", "wasm-pack", "0.15.1", &[]),
             Self::Browser => browser::prepare(),
-            Self::Firefox => apt::prepare(&[&["firefox", "firefox-esr"]], &["firefox-esr"]),
+            Self::Firefox if env::var_os("FIREFOX").is_some() => Ok(()),
+            Self::Firefox => apt::prepare(&[&["firefox", "firefox-esr"]], &["firefox-esr"])
+                .context("Firefox can also be named in the variable FIREFOX"),
+            Self::Geckodriver if env::var_os("GECKODRIVER").is_some() => Ok(()),
             Self::Geckodriver => prepare_package("geckodriver", "geckodriver", "0.37.1", &[]),
             Self::Npm => apt::prepare(&[&["node"], &["npm"]], &["nodejs", "npm"]),
             Self::Python => apt::prepare(&[&["python3"]], &["python3"]),

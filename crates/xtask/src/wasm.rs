@@ -34,7 +34,11 @@ pub const VARIANTS: [Variant; 3] = [
 impl Variant {
     /// Sets up a command that builds this variant: a target folder of its own, and its target features.
     pub fn set_up(self, command: &mut Command) {
-        command.env("CARGO_TARGET_DIR", self.target_dir());
+        // Flags from the environment would take the place of those in .cargo/config.toml.
+        command
+            .env("CARGO_TARGET_DIR", self.target_dir())
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("RUSTFLAGS");
         if let Some(features) = self.needs {
             command.env("RUSTFLAGS", format!("-C target-feature={features}"));
         }
