@@ -31,7 +31,7 @@ impl Site {
         Ok(Self { server: Some(server), base })
     }
 
-    /// The address of a page, such as `demo/guide.html?engine=cpu`.
+    /// The address of a page, such as `demo/guide.html`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)

@@ -16,7 +16,7 @@ for await (const piece of translator.translateStreaming(text)) console.log(piece
 await translator.translatePage(document.body, { onProgress: ({ done, total }) => console.log(done / total) });
 const original: string | null = translator.originalAt(document.body);
 translator.restore();
-const bytes: number = await Translator.downloadBytes({ sourceLanguage: "en", targetLanguage: "fr" });
+const bytes: number = await Translator.downloadBytes({ sourceLanguage: "en", targetLanguage: "fr", prefer: "built-in" });
 const isInstalled: boolean = installPolyfill();
 await keepOffline(new URL("traduko-sw.js", location.href));
 await prepareEngine();

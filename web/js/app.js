@@ -122,6 +122,8 @@ async function start() {
     if (client !== starting) return;
     root.dataset.state = "failed";
     modelDownload.hidden = true;
+    status.textContent = "";
+    targetText.removeAttribute("aria-busy");
     engineLine.textContent = "No engine is running.";
     showError(error);
   }
@@ -140,6 +142,8 @@ async function translate() {
     showSentences([]);
     return;
   }
+  // What is typed tries again.
+  if (root.dataset.state === "failed") return start();
   if (root.dataset.state !== "ready") {
     status.textContent = "The translation appears as soon as the model is here.";
     return;

@@ -126,8 +126,8 @@ async function download(url, entry, onBytes) {
   const body = await open(url);
   const bytes = new Uint8Array(entry.bytes);
   let length = 0;
-  const reader = (await unzipped(body, onBytes)).getReader();
   try {
+    const reader = (await unzipped(body, entry, onBytes)).getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
@@ -174,21 +174,26 @@ function broken(message, cause) {
  * The bytes of a gzipped file. A host that says `Content-Encoding: gzip` for it has had the browser do it already.
  *
  * @param {ReadableStream<Uint8Array>} body
- * @param {(bytes: number) => void} onBytes
+ * @param {FileEntry} entry
+ * @param {(bytes: number) => void} onBytes hears of bytes on the wire, as the catalog counts them
  * @returns {Promise<ReadableStream<Uint8Array>>}
  */
-async function unzipped(body, onBytes) {
+async function unzipped(body, entry, onBytes) {
   const reader = body.getReader();
   /** @type {ReadableStreamReadResult<Uint8Array> | null} */
   let ahead = await reader.read();
   const isGzip = ahead.value?.[0] === 0x1f && ahead.value[1] === 0x8b;
+  let [seen, told] = [0, 0];
   /** @type {ReadableStream<Uint8Array>} */
   const counted = new ReadableStream({
     async pull(controller) {
       const { done, value } = ahead ?? (await reader.read());
       ahead = null;
       if (done) return controller.close();
-      onBytes(value.length);
+      seen += value.length;
+      const loaded = isGzip ? seen : Math.round((seen * entry.gzip_bytes) / entry.bytes);
+      onBytes(loaded - told);
+      told = loaded;
       controller.enqueue(value);
     },
     cancel: (reason) => reader.cancel(reason),

@@ -1,14 +1,16 @@
 // @ts-check
 /** The attributes that people read or hear: which they are, and a translation in one of them. */
 
+import { elementsIn } from "./blocks.js";
+
 /** Attributes of any element. */
 const ANYWHERE = ["title", "aria-label", "aria-description", "aria-placeholder", "aria-roledescription", "aria-valuetext"];
 
-/** For some elements more of them, by selector. */
+/** For some elements more of them, by selector. The value of a button with a name is what its form sends. */
 const SOMEWHERE = [
   { selector: "img, area, input[type=image]", attribute: "alt" },
   { selector: "input, textarea", attribute: "placeholder" },
-  { selector: "input[type=button], input[type=submit], input[type=reset]", attribute: "value" },
+  { selector: "input[type=button], input[type=submit]:not([name]), input[type=reset]", attribute: "value" },
   { selector: "optgroup, track", attribute: "label" },
   {
     selector: ["description", "twitter:title", "twitter:description"].map((name) => `meta[name="${name}" i]`)
@@ -32,9 +34,7 @@ const SELECTOR = [...ANYWHERE.map((attribute) => `[${attribute}]`), ...SOMEWHERE
  * @returns {ReadAttribute[]}
  */
 export function findAttributes(root, isLeftAlone) {
-  const self = root.nodeType === Node.ELEMENT_NODE ? [/** @type {Element} */ (root)] : [];
-  const elements = [...self.filter((element) => element.matches(SELECTOR)), ...root.querySelectorAll(SELECTOR)];
-  return elements.flatMap((element) => {
+  return elementsIn(root, SELECTOR).flatMap((element) => {
     const found = attributesOf(element).flatMap((attribute) => {
       const text = element.getAttribute(attribute) ?? "";
       return /\p{L}/u.test(text) ? [{ element, attribute, text }] : [];

@@ -71,15 +71,36 @@ export function isText(node) {
 }
 
 /**
- * Whether no text inside a node is read: it is in a script, in code that stands alone, ...
+ * What a selector fits among the elements in `root` and `root` itself.
+ *
+ * @param {ParentNode & Node} root
+ * @param {string} selector
+ * @returns {Element[]}
+ */
+export function elementsIn(root, selector) {
+  return [...(isElement(root) && root.matches(selector) ? [root] : []), ...root.querySelectorAll(selector)];
+}
+
+/**
+ * Whether no text inside a node is read: it is in a script, in code, in a field, ...
  *
  * @param {Node} node
  */
 export function isOutside(node) {
   for (let at = /** @type {Node | null} */ (node); at; at = at.parentNode) {
-    if (isElement(at) && (SILENT.has(name(at)) || name(at) === "PRE")) return true;
+    if (isElement(at) && keepsText(at)) return true;
   }
   return false;
+}
+
+/**
+ * Whether the text in an element stays. That of an option without a value is what its form sends.
+ *
+ * @param {Element} element
+ */
+function keepsText(element) {
+  if (name(element) === "OPTION") return !element.hasAttribute("value");
+  return LEFT_ALONE.has(name(element)) && name(element) !== "SELECT";
 }
 
 /** @param {Element} element */
@@ -92,12 +113,13 @@ function name(element) {
  * @property {(element: Element) => string | null} [langOf] the language that the page's owner wrote at an element
  * @property {(node: Element | ShadowRoot) => void} [onReach] hears of every element before anything in it is read
  * @property {(root: ShadowRoot) => void} [onShadowRoot] takes them over; without it they are searched as well
+ * @property {Node} [root] no text inside it is a part of one outside
  */
 
 /** Finds blocks, again and again as a page changes. */
 export class BlockFinder {
   /** @type {string} */ #language;
-  /** @type {FinderOptions & Required<Omit<FinderOptions, "onShadowRoot">>} */ #options;
+  /** @type {FinderOptions & Required<Pick<FinderOptions, "langOf" | "onReach">>} */ #options;
   /** @type {Map<Element, boolean>} */ #inline = new Map();
   /** @type {WeakSet<Node>} whose own text was read */ #visited = new WeakSet();
 
@@ -139,7 +161,10 @@ export class BlockFinder {
    */
   containerOf(node) {
     let parent = isText(node) ? node.parentNode : node;
-    while (parent && isElement(parent) && parent.parentNode && this.#isInline(parent)) parent = parent.parentNode;
+    const { root } = this.#options;
+    while (parent && isElement(parent) && parent !== root && parent.parentNode && this.#isInline(parent)) {
+      parent = parent.parentNode;
+    }
     return /** @type {Element | ShadowRoot | null} */ (parent);
   }
 
@@ -220,30 +245,30 @@ export class BlockFinder {
     inside.forEach((element) => this.#options.onReach(element));
     const isBare = nodes.every((node) => !isText(node) || !/[\p{L}\p{N}]/u.test(node.data));
     const speaking = elements.filter((element) => !this.#isAtom(element) && hasWords(element));
-    if (isBare && speaking.length > 1) {
-      for (const element of speaking) yield* this.#visit(element, this.#leaves(element) ?? false, isAgain);
-      return;
-    }
-    if (nodes.length > 0) {
+    const isRow = isBare && speaking.length > 1;
+    if (!isRow && nodes.length > 0) {
       const block = new Reader(this.#isAtom.bind(this)).read(parent, nodes);
       if (/\p{L}/u.test(block.text)) yield block;
     }
-    for (const select of inside) {
-      if (name(select) === "SELECT") yield* this.#visitOptions(/** @type {HTMLSelectElement} */ (select), isAgain);
+    for (const element of elements) {
+      if (isRow && speaking.includes(element)) yield* this.#visit(element, this.#leaves(element) ?? false, isAgain);
+      else yield* this.#visitOptions(element, isAgain);
     }
   }
 
   /**
-   * The text of an option without a value is what its form sends, and not ours.
+   * The options of the selects in an element, or of itself.
    *
-   * @param {HTMLSelectElement} select
+   * @param {Element} element
    * @param {boolean} isAgain
    * @returns {Generator<Block | null, void>}
    */
-  *#visitOptions(select, isAgain) {
-    if (this.isLeftAlone(select)) return;
-    for (const option of select.options) {
-      if (option.hasAttribute("value")) yield* this.#visit(option, this.#leaves(option) ?? false, isAgain);
+  *#visitOptions(element, isAgain) {
+    for (const select of /** @type {HTMLSelectElement[]} */ (elementsIn(element, "select"))) {
+      if (this.isLeftAlone(select)) continue;
+      for (const option of select.options) {
+        if (!keepsText(option)) yield* this.#visit(option, this.#leaves(option) ?? false, isAgain);
+      }
     }
   }
 
@@ -317,7 +342,7 @@ class Reader {
     this.#inlines.forEach(({ element }, index) => {
       if (FIELDS.has(name(element)) && this.#isAtAnEnd(this.#spans[index])) this.#cut(this.#spans[index]);
     });
-    const text = this.#text.trimEnd();
+    const text = this.#text.replace(/[ \n]+$/u, "");
     const spans = this.#spans.map(({ start, end, ...rest }) => (
       { start: Math.min(start, text.length), end: Math.min(end, text.length), ...rest }
     ));

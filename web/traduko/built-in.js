@@ -3,11 +3,51 @@
 
 /** @typedef {import("./protocol.js").Source} Source */
 /** @typedef {import("./rewrite.js").Translation} Translation */
+/** @typedef {import("./translator.js").Availability} Availability */
+/** @typedef {import("./translator.js").Pair} Pair */
 
 /** @returns {any} the browser's class, unless it is ours */
 export function builtIn() {
   const found = /** @type {any} */ (globalThis).Translator;
   return found && !found.isTraduko ? found : undefined;
+}
+
+/**
+ * What the browser's translator says of a pair; `unavailable` where there is none.
+ *
+ * @param {Pair} pair
+ * @returns {Promise<Availability>}
+ */
+export async function builtInAvailability({ source, target }) {
+  const own = builtIn();
+  if (!own) return "unavailable";
+  try {
+    return await own.availability({ sourceLanguage: source, targetLanguage: target });
+  } catch (error) {
+    console.warn("the browser's own translator cannot be asked, ours is:", error);
+    return "unavailable";
+  }
+}
+
+/**
+ * The browser's translator for a pair, or null where it has none.
+ *
+ * @param {Pair} pair
+ * @param {{ signal?: AbortSignal, tell: (loaded: number) => void }} options
+ */
+export async function createBuiltIn(pair, { signal, tell }) {
+  if ((await builtInAvailability(pair)) === "unavailable") return null;
+  /** @param {EventTarget} events */
+  const monitor = (events) => {
+    events.addEventListener("downloadprogress", (event) => tell(/** @type {ProgressEvent} */ (event).loaded));
+  };
+  try {
+    return await builtIn().create({ sourceLanguage: pair.source, targetLanguage: pair.target, signal, monitor });
+  } catch (error) {
+    signal?.throwIfAborted();
+    console.warn("the browser's own translator does not start, ours does:", error);
+    return null;
+  }
 }
 
 /**

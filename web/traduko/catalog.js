@@ -77,10 +77,10 @@ export function findModel(source, target) {
 /**
  * The language without script and region.
  *
- * @param {string} tag BCP 47
+ * @param {string} tag BCP 47, or with `_` for `-` as in `en_US`, a common slip
  */
 export function primary(tag) {
-  return tag.split("-")[0].toLowerCase();
+  return tag.trim().split(/[-_]/u)[0].toLowerCase();
 }
 
 /**

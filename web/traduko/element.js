@@ -2,23 +2,25 @@
 /**
  * `<traduko-translate from="en" to="fr">`: the control that a site owner puts into a page.
  *
- * It asks before the first download and names its size, shows progress, says that a machine translates, shows the
- * original of what the visitor points at, and takes everything back. The choice is kept for the site: the next page comes
- * up translated. Its styles are a constructed sheet, which a strict Content-Security-Policy allows.
+ * It asks before the first download and names its size (but for an engine on WebGPU that is tried later), shows progress,
+ * says that a machine translates, shows the original of what the visitor points at, and takes everything back. The choice
+ * is kept for the site: the next page comes up translated where nothing is to be downloaded. Its styles are a constructed
+ * sheet, which a strict Content-Security-Policy allows.
  *
  * Attributes: `from`, `to` (one or more languages with spaces between), `engine` (`auto`, `cpu`, `webgpu`), `glossary`
- * (address of a JSON file of terms), `prefer` (`built-in` for the browser's own translator), `offline` (address of
- * traduko-sw.js). `data-state` says where things stand: `unavailable`, `idle`, `downloading`, `translating`,
- * `translated`, `failed`; an event `traduko-state` tells of each change. `data-offline` is `ready` once the page would
- * open without a connection.
+ * (address of a JSON file of terms), `prefer` (`built-in` for the browser's own translator, which knows no `engine` and no
+ * `glossary`), `offline` (address of traduko-sw.js). `data-state` says where things stand: `unavailable`, `idle`,
+ * `downloading`, `translating`, `translated`, `failed`; an event `traduko-state` tells of each change. `data-offline` is
+ * `ready` once the page would open without a connection.
  */
 
 import { canKeep } from "./asset-store.js";
+import { builtIn } from "./built-in.js";
 import { BASE, CATALOG, hasSimd, primary } from "./catalog.js";
 import { keepOffline } from "./offline.js";
 import { OriginalTip } from "./original-tip.js";
 import { stringsFor } from "./strings.js";
-import { prepareEngine } from "./translator-client.js";
+import { prepareEngine, savesData } from "./translator-client.js";
 import { Translator } from "./translator.js";
 
 /** @typedef {"unavailable" | "idle" | "downloading" | "translating" | "translated" | "failed"} State */
@@ -27,11 +29,19 @@ import { Translator } from "./translator.js";
 /** The control that has the page, of several, or of one that a framework has put in another's place. @type {TradukoTranslate | null} */
 let active = null;
 
+/**
+ * @typedef {object} Made
+ * @property {string} key what the translator depends on
+ * @property {AbortController} end ends it, or its creation
+ * @property {Promise<Translator>} coming
+ * @property {Translator | null} translator once it is there
+ */
+
 /** The engine of a control that left the page: a framework that puts up another goes on with it. @type {Left | null} */
 let left = null;
 /** How long it is kept for that. */
 const LEFT_MS = 30_000;
-/** @typedef {{ key: string, translator: Translator, engine: string | undefined }} Left */
+/** @typedef {{ made: Made, engine: string | undefined }} Left */
 
 const CHOICE = `traduko ${BASE.pathname} choice`;
 
@@ -58,7 +68,7 @@ const SHEET = `
 
 export class TradukoTranslate extends HTMLElement {
   #ui = stringsFor(navigator.languages);
-  /** @type {Translator | null} */ #translator = null;
+  /** Its engine, or the one that comes; it outlives an undo. @type {Made | null} */ #made = null;
   /** @type {AbortController | null} the turn that is under way or done */ #turn = null;
   /** @type {OriginalTip | null} */ #tip = null;
   #isBuilt = false;
@@ -94,14 +104,14 @@ export class TradukoTranslate extends HTMLElement {
   }
 
   #leave() {
-    if (!this.#translator) return;
-    left?.translator.destroy();
-    const mine = (left = { key: this.#key, translator: this.#translator, engine: this.dataset.engine });
-    this.#translator = null;
+    if (!this.#made?.translator) return;
+    left?.made.end.abort();
+    const mine = (left = { made: this.#made, engine: this.dataset.engine });
+    this.#made = null;
     setTimeout(() => {
       if (left !== mine) return;
       left = null;
-      mine.translator.destroy();
+      mine.made.end.abort();
     }, LEFT_MS);
   }
 
@@ -142,7 +152,7 @@ export class TradukoTranslate extends HTMLElement {
 
   /** @returns {string} BCP 47 */
   get sourceLanguage() {
-    return this.getAttribute("from") || this.#pageLanguage;
+    return (this.getAttribute("from") || this.#pageLanguage).trim().replaceAll("_", "-");
   }
 
   get #target() {
@@ -170,7 +180,7 @@ export class TradukoTranslate extends HTMLElement {
     this.#note.className = "note";
     bar.append(this.#label, this.#button, this.#progress, this.#status, this.#note);
     root.append(bar);
-    this.#tip = new OriginalTip(root, strings.original, (node) => this.#translator?.originalAt(node) ?? null);
+    this.#tip = new OriginalTip(root, strings.original, (node) => this.#made?.translator?.originalAt(node) ?? null);
     this.#button.addEventListener("click", () => (this.#turn ? this.undo() : void this.translatePage()));
     this.#select.addEventListener("change", () => void this.#changeLanguage());
     this.#showProgress(null);
@@ -182,7 +192,6 @@ export class TradukoTranslate extends HTMLElement {
     this.#select.replaceChildren(...targets.map((target) => new Option(this.#nameOf(target), target)));
     this.#label.hidden = targets.length < 2;
     this.#button.hidden = targets.length === 0 || !hasSimd;
-    if (location.protocol === "file:") return this.#show("unavailable", strings.fromFile);
     if (!hasSimd) return this.#show("unavailable", strings.noSimd);
     if (targets.length === 0) return this.#show("unavailable", strings.unavailable(this.#nameOf(this.sourceLanguage)));
     const offered = this.#offered(targets);
@@ -211,7 +220,9 @@ export class TradukoTranslate extends HTMLElement {
   }
 
   get #pair() {
-    return { sourceLanguage: this.sourceLanguage, targetLanguage: this.#target };
+    /** @type {"built-in" | "traduko"} */
+    const prefer = this.getAttribute("prefer") === "built-in" ? "built-in" : "traduko";
+    return { sourceLanguage: this.sourceLanguage, targetLanguage: this.#target, prefer };
   }
 
   async #showOffer() {
@@ -222,10 +233,10 @@ export class TradukoTranslate extends HTMLElement {
     // Pressed meanwhile.
     if (this.#turn !== null) return;
     const isKept = bytes === 0;
-    if (isKept) void prepareEngine();
+    const usesBuiltIn = this.#pair.prefer === "built-in" && builtIn();
+    if (isKept && !this.#made && !usesBuiltIn) void prepareEngine();
     this.#button.textContent = isKept ? words : `${words} (${strings.once(megabytes(bytes))})`;
-    const savesData = /** @type {any} */ (navigator).connection?.saveData === true;
-    const notes = [!canKeep && strings.insecure, !isKept && savesData && strings.saveData];
+    const notes = [!canKeep && strings.insecure, !isKept && savesData() && strings.saveData];
     this.#note.textContent = notes.filter(Boolean).join(" ");
     this.#note.hidden = this.#note.textContent === "";
     this.#show("idle", "");
@@ -234,8 +245,7 @@ export class TradukoTranslate extends HTMLElement {
   async #changeLanguage() {
     const wasOn = this.#turn !== null;
     this.#stop();
-    this.#translator?.destroy();
-    this.#translator = null;
+    this.#drop();
     await this.#showOffer();
     if (wasOn && (await this.#isKept())) await this.translatePage();
   }
@@ -252,11 +262,11 @@ export class TradukoTranslate extends HTMLElement {
     this.#note.hidden = true;
     this.#show("downloading", strings.starting);
     try {
-      this.#translator ??= await this.#create(turn.signal);
+      const translator = await this.#ready();
       if (!this.isConnected) this.#leave();
       if (turn.signal.aborted) return;
       this.#show("translating", strings.translating);
-      await this.#translator.translatePage(document, {
+      await translator.translatePage(document, {
         signal: turn.signal,
         onProgress: ({ done, total }) => {
           if (this.state === "translating") this.#showProgress(done / total);
@@ -272,6 +282,8 @@ export class TradukoTranslate extends HTMLElement {
   /** Gives the page its original back and forgets the choice. */
   undo() {
     this.#stop();
+    // Cancelled while it comes: nothing more is downloaded.
+    if (!this.#made?.translator) this.#drop();
     this.#choice = null;
     void this.#showOffer();
   }
@@ -284,22 +296,52 @@ export class TradukoTranslate extends HTMLElement {
     this.#showProgress(null);
   }
 
-  /** @param {AbortSignal} signal */
+  /** Ends the engine, or what is to become one. */
+  #drop() {
+    this.#made?.end.abort();
+    this.#made = null;
+  }
+
+  /** The engine for what is chosen: the one that is there, the one that comes, or a new one. */
+  #ready() {
+    if (this.#made?.key !== this.#key) {
+      this.#drop();
+      this.#made = this.#takeLeft() ?? this.#make();
+    }
+    return /** @type {Made} */ (this.#made).coming;
+  }
+
+  /** What a control that left the page had, where it is the right one. */
+  #takeLeft() {
+    if (left?.made.key !== this.#key) return null;
+    const { made, engine } = left;
+    left = null;
+    if (engine) this.dataset.engine = engine;
+    return made;
+  }
+
+  #make() {
+    const end = new AbortController();
+    /** @type {Made} */
+    const made = { key: this.#key, end, coming: this.#create(end.signal), translator: null };
+    made.coming.then(
+      (translator) => (made.translator = translator),
+      () => {
+        if (this.#made === made) this.#made = null;
+      },
+    );
+    return made;
+  }
+
+  /** @param {AbortSignal} signal ends it */
   async #create(signal) {
     const { strings } = this.#ui;
-    if (left?.key === this.#key) {
-      const { translator, engine } = left;
-      left = null;
-      if (engine) this.dataset.engine = engine;
-      return translator;
-    }
     const total = await Translator.downloadBytes(this.#pair);
     const engine = this.getAttribute("engine");
     return Translator.create({
       ...this.#pair,
-      // Not the turn's: the engine outlives an undo.
+      signal,
       engine: engine === "cpu" || engine === "webgpu" ? engine : "auto",
-      prefer: this.getAttribute("prefer") === "built-in" ? "built-in" : "traduko",
       glossary: await this.#readGlossary(),
       onEngine: (report) => {
         if (report.isFinal) this.dataset.engine = report.name;
@@ -307,9 +349,10 @@ export class TradukoTranslate extends HTMLElement {
       },
       monitor: (monitor) => monitor.addEventListener("downloadprogress", (event) => {
         const { loaded } = /** @type {ProgressEvent} */ (event);
-        if (signal.aborted || this.state !== "downloading" || loaded === 0 || loaded === 1) return;
+        if (this.state !== "downloading" || loaded === 0 || loaded === 1) return;
         this.#showProgress(loaded);
-        this.#status.textContent = strings.downloading(megabytes(loaded * total), megabytes(total));
+        // How much the browser's own translator downloads is not known.
+        if (total > 0) this.#status.textContent = strings.downloading(megabytes(loaded * total), megabytes(total));
       }),
     });
   }

@@ -28,8 +28,10 @@ const PATIENCE_MS = 200;
 
 /** How many workers this machine is good for: one on a phone, or where memory is short. */
 function mostWorkers() {
-  const { hardwareConcurrency, deviceMemory = 8, userAgentData } = /** @type {any} */ (navigator);
-  if (deviceMemory < 4 || userAgentData?.mobile) return 1;
+  const { hardwareConcurrency, deviceMemory = 8, maxTouchPoints, userAgent, userAgentData } = /** @type {any} */ (navigator);
+  // Chromium alone says so itself. An iPad calls itself a Mac, which has no touch screen.
+  const seemsMobile = /Mobi|Android/u.test(userAgent) || (/Macintosh/u.test(userAgent) && maxTouchPoints > 1);
+  if (deviceMemory < 4 || (userAgentData?.mobile ?? seemsMobile)) return 1;
   return Math.max(1, Math.min(hardwareConcurrency || 1, MOST_WORKERS));
 }
 
@@ -75,16 +77,23 @@ export class EnginePool {
    */
   call(request, signal) {
     return new Promise((resolve, reject) => {
-      const job = { request, signal, resolve, reject };
-      this.#queue.push(job);
       // One that a worker has already is cancelled there.
       const abandon = () => {
         const at = this.#queue.indexOf(job);
         if (at < 0) return;
         this.#queue.splice(at, 1);
-        reject(signal?.reason);
+        job.reject(signal?.reason);
       };
-      signal?.addEventListener("abort", abandon, { once: true });
+      const done = () => signal?.removeEventListener("abort", abandon);
+      /** @type {Job} */
+      const job = {
+        request,
+        signal,
+        resolve: (value) => (done(), resolve(value)),
+        reject: (reason) => (done(), reject(reason)),
+      };
+      this.#queue.push(job);
+      signal?.addEventListener("abort", abandon);
       this.#serve();
     });
   }
@@ -94,6 +103,11 @@ export class EnginePool {
     return this.#members.length;
   }
 
+  /** Workers that there may be. */
+  get most() {
+    return this.#most;
+  }
+
   /** Resolves when all that was asked is answered. */
   async drain() {
     while (this.#queue.length > 0 || this.#members.some(({ jobs }) => jobs > 0)) {
@@ -101,10 +115,11 @@ export class EnginePool {
     }
   }
 
-  close() {
+  /** @param {Error} [reason] what all that was asked rejects with */
+  close(reason = new DOMException("the engine was closed", "AbortError")) {
     this.#isClosed = true;
-    for (const { port } of this.#members) port.close();
-    for (const { reject } of this.#queue.splice(0)) reject(new DOMException("the engine was closed", "AbortError"));
+    for (const { port } of this.#members) port.close(reason);
+    for (const { reject } of this.#queue.splice(0)) reject(reason);
   }
 
   #serve() {

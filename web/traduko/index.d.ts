@@ -5,6 +5,10 @@ export interface TranslatorPair {
   sourceLanguage: string;
   /** BCP 47 */
   targetLanguage: string;
+  /**
+   * Whose translator to use where the browser has one, which knows no `glossary`, `engine` or `beam`; default `traduko`.
+   */
+  prefer?: "traduko" | "built-in";
 }
 
 export interface TranslatorCreateOptions extends TranslatorPair {
@@ -14,8 +18,6 @@ export interface TranslatorCreateOptions extends TranslatorPair {
   monitor?: (monitor: EventTarget) => void;
   /** Terms and their translations; a term that is its own translation stays as it is. */
   glossary?: Record<string, string>;
-  /** Whose translator to use where the browser has one; default `traduko`. */
-  prefer?: "traduko" | "built-in";
   /** Default `auto`, the faster one. */
   engine?: "auto" | "cpu" | "webgpu";
   /** Hypotheses kept at each step, 1 to 64; more take longer and translate a little better; default 2. */
@@ -37,7 +39,7 @@ export interface PageOptions {
   /** Blocks of text and attributes. */
   onProgress?: (progress: { done: number; total: number }) => void;
   onBusy?: (isBusy: boolean) => void;
-  /** After the first translation, when what came later failed. */
+  /** When a translation failed: the first, whose promise rejects too, or a later one. */
   onError?: (error: unknown) => void;
 }
 
@@ -46,7 +48,10 @@ export class Translator {
   static availability(options: TranslatorPair): Promise<"unavailable" | "downloadable" | "downloading" | "available">;
   /** Rejects with `NotSupportedError`, `NetworkError`, `AbortError` or `OperationError`. */
   static create(options: TranslatorCreateOptions): Promise<Translator>;
-  /** Bytes to download before a pair can be translated: none where this browser keeps them all. */
+  /**
+   * Bytes to download from this site before a pair can be translated: none where this browser keeps them all, or where its own
+   * translator is preferred and there.
+   */
   static downloadBytes(options: TranslatorPair): Promise<number>;
   readonly sourceLanguage: string;
   readonly targetLanguage: string;
@@ -71,7 +76,7 @@ export function installPolyfill(): boolean;
 /** Loads the engine's scripts ahead, so that a page whose connection is lost later can still start it. */
 export function prepareEngine(): Promise<void>;
 
-/** Resolves once this page would open without a connection. */
+/** Resolves once this page would open without a connection; rejects where it cannot be, or the worker does not answer. */
 export function keepOffline(worker: URL): Promise<void>;
 
 /** `<traduko-translate from="en" to="fr" engine glossary prefer offline>` */

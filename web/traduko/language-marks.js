@@ -9,6 +9,7 @@ const RIGHT_TO_LEFT = new Set(["ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd",
 export class LanguageMarks {
   /** @type {string} */ #source;
   /** @type {string} */ #target;
+  /** @type {string | null} what `dir` becomes, where the two languages differ in it */ #dir;
   /** @type {Map<Element, { lang: string | null, dir: string | null }>} what the owner wrote */ #originals = new Map();
 
   /**
@@ -17,6 +18,8 @@ export class LanguageMarks {
    */
   constructor(source, target) {
     [this.#source, this.#target] = [source, target];
+    const [from, to] = [source, target].map((language) => (RIGHT_TO_LEFT.has(primary(language)) ? "rtl" : "ltr"));
+    this.#dir = from === to ? null : to;
   }
 
   /**
@@ -61,16 +64,14 @@ export class LanguageMarks {
     const { dir } = this.#originals.get(marked) ?? { dir: marked.getAttribute("dir") };
     this.#originals.set(marked, { lang: marked.getAttribute("lang"), dir });
     marked.setAttribute("lang", this.#target);
-    const [from, to] = [this.#source, this.#target].map((language) => RIGHT_TO_LEFT.has(primary(language)));
-    if (from !== to) marked.setAttribute("dir", to ? "rtl" : "ltr");
+    if (this.#dir !== null) marked.setAttribute("dir", this.#dir);
   }
 
   restore() {
     for (const [element, { lang, dir }] of this.#originals) {
       // What the page has written since stays.
-      if (!this.#isOurs(element)) continue;
-      put(element, "lang", lang);
-      put(element, "dir", dir);
+      if (this.#isOurs(element)) put(element, "lang", lang);
+      if (this.#dir !== null && element.getAttribute("dir") === this.#dir) put(element, "dir", dir);
     }
     this.#originals.clear();
   }

@@ -3,6 +3,9 @@
 
 import { BASE, CATALOG } from "./catalog.js";
 
+/** How long the service worker may take for what it lacks; one that is not ours never answers. */
+const PATIENCE_MS = 60_000;
+
 /**
  * Resolves once this page would open without a connection; rejects where it cannot be.
  *
@@ -10,17 +13,22 @@ import { BASE, CATALOG } from "./catalog.js";
  */
 export async function keepOffline(workerUrl) {
   if (!("serviceWorker" in navigator)) throw new Error("a page that is not served over https has no service worker");
-  await navigator.serviceWorker.register(workerUrl);
+  const { scope } = await navigator.serviceWorker.register(workerUrl);
+  if (!location.href.startsWith(scope)) {
+    throw new Error(`${workerUrl.pathname} serves only ${scope}: copy it to the root of the site`);
+  }
   const { active } = await navigator.serviceWorker.ready;
   if (!active) throw new Error("the service worker did not start");
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   // What our workers load is no resource of the page.
-  const scripts = CATALOG.scripts.map((path) => new URL(path, BASE).href);
+  const needed = [location.href, ...CATALOG.scripts.map((path) => new URL(path, BASE).href)];
+  const urls = [...new Set([...needed, ...loaded])];
   const answer = await new Promise((resolve) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = (event) => resolve(event.data);
-    const urls = [...new Set([location.href, ...loaded, ...scripts])];
-    active.postMessage({ type: "traduko-keep", urls }, [channel.port2]);
+    active.postMessage({ type: "traduko-keep", urls, needed }, [channel.port2]);
+    const error = `${active.scriptURL} does not answer: does it hear messages, as the head of traduko-sw.js says?`;
+    setTimeout(resolve, PATIENCE_MS, { error });
   });
   if (answer.error) throw new Error(answer.error);
 }

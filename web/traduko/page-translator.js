@@ -10,7 +10,7 @@
  */
 
 import { ATTRIBUTES, findAttributes } from "./attributes.js";
-import { BlockFinder, isElement, isOutside } from "./blocks.js";
+import { BlockFinder, elementsIn, isElement, isOutside } from "./blocks.js";
 import { LanguageMarks } from "./language-marks.js";
 import { AttributeUnit, BlockUnit } from "./units.js";
 import { VisibleFirst } from "./visible-first.js";
@@ -20,6 +20,7 @@ import { VisibleFirst } from "./visible-first.js";
 /** @typedef {import("./units.js").Unit} Unit */
 /** @typedef {import("./translation-memory.js").TranslationMemory} TranslationMemory */
 /** @typedef {Document | ShadowRoot | Element} Root */
+/** @typedef {{ count: number, since: number, pause: number }} Writes */
 
 /** How long the page waits for us at most, in one piece. */
 const SLICE_MS = 12;
@@ -29,6 +30,8 @@ const TEXTS_PER_CALL = 8;
 const CALLS_PER_WORKER = 2;
 /** Texts looked up at once in what earlier pages left. */
 const TEXTS_PER_LOOK = 64;
+/** Past so many the translations of this page are forgotten: a clock in words never comes to an end. */
+const MOST_KNOWN = 10_000;
 /** Where a page writes the same place more often than this, it may argue with us: we wait, each time twice as long. */
 const MOST_WRITES = { count: 60, within_ms: 2_000 };
 const WATCHED = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: [...ATTRIBUTES, "lang"] };
@@ -55,8 +58,8 @@ export class PageTranslator {
   /** @type {WeakMap<Node, Set<Unit>>} by owner */ #unitsOf = new WeakMap();
   /** @type {Map<string, Translation>} */ #known = new Map();
   /** @type {{ root: Element | ShadowRoot, isAgain: boolean }[]} */ #toSearch = [];
-  /** @type {WeakMap<Node, { count: number, since: number, pause: number }>} */ #writes = new WeakMap();
-  /** @type {Set<HTMLIFrameElement>} */ #frames = new Set();
+  /** @type {WeakMap<Node, Map<string, Writes>>} by owner and attribute, "" for its text */ #writes = new WeakMap();
+  /** @type {Set<Node>} */ #frames = new Set();
   #observer = new MutationObserver((records) => this.#hear(records));
   #stop = new AbortController();
   /** @type {Promise<void> | null} */ #work = null;
@@ -70,6 +73,7 @@ export class PageTranslator {
       langOf: (element) => this.#marks.langOf(element),
       onReach: (node) => this.#release(node),
       onShadowRoot: (root) => this.#open(root),
+      root: options.root,
     });
   }
 
@@ -106,6 +110,8 @@ export class PageTranslator {
     const container = this.#finder.containerOf(node);
     for (let at = /** @type {Node | null} */ (node); at; at = at === container ? null : at.parentNode) {
       const units = this.#blocksOf(at).filter((unit) => !unit.isAsRead());
+      const own = units.find((unit) => unit.holds(node));
+      if (own) return own.original;
       if (units.length > 0) return units.map((unit) => unit.original).join("\n");
     }
     return null;
@@ -127,16 +133,26 @@ export class PageTranslator {
     void this.#wake().catch(() => {});
   }
 
-  /** Works until there is nothing left. */
+  /**
+   * Works until there is nothing left.
+   *
+   * @returns {Promise<void>}
+   */
   #wake() {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    let hasFailed = false;
     this.#work ??= this.#run()
       .catch((error) => {
+        hasFailed = true;
         this.#options.onError?.(error);
         throw error;
       })
       .finally(() => {
         this.#work = null;
-        if (!this.#stop.signal.aborted) this.#options.onBusy?.(false);
+        if (this.#stop.signal.aborted) return;
+        // What came just before the end woke nobody; after a fault it waits for what the page does next.
+        if (!hasFailed && (this.#toSearch.length > 0 || this.#queue.size > 0)) return this.#wake();
+        this.#options.onBusy?.(false);
       });
     return this.#work;
   }
@@ -160,9 +176,14 @@ export class PageTranslator {
       const unseen = this.#queue.take(TEXTS_PER_LOOK, (unit) => !unit.isLookedUp);
       if (unseen.length > 0) {
         await this.#lookUp(unseen);
+        // A page that answers each of these writes at once would else hold up everything.
+        await rest();
         continue;
       }
-      if (this.#queue.size === 0 && calls.size === 0) return;
+      if (this.#queue.size === 0 && calls.size === 0) {
+        if (this.#known.size > MOST_KNOWN) this.#known.clear();
+        return;
+      }
       if (calls.size <= CALLS_PER_WORKER * this.#options.workers() && this.#queue.size > 0) {
         const call = this.#translate(this.#queue.take(textsPerCall, () => true))
           .catch((error) => void (fault ??= error))
@@ -182,10 +203,13 @@ export class PageTranslator {
       const { root, isAgain } = next;
       if (!root.isConnected) continue;
       const search = this.#finder.find(root, isAgain);
+      /** @type {Map<Node, boolean>} one reading of a parent, however many blocks it has */
+      const argued = new Map();
       for (;;) {
         const { done, value } = this.#quietly(() => search.next());
         if (done) break;
-        if (value) this.#add(new BlockUnit(value));
+        if (value && !argued.has(value.parent)) argued.set(value.parent, this.#isArgued(value.parent));
+        if (value && !argued.get(value.parent)) this.#add(new BlockUnit(value));
         if (performance.now() > deadline) {
           await rest();
           if (this.#stop.signal.aborted) return;
@@ -206,12 +230,12 @@ export class PageTranslator {
       const isKnown = this.#attributeUnits(read.element).some(({ attribute }) => attribute === read.attribute);
       if (!isKnown) this.#add(new AttributeUnit(read));
     }
-    for (const element of root.querySelectorAll(":not(:defined)")) {
+    for (const element of elementsIn(root, ":not(:defined)")) {
       void customElements.whenDefined(element.localName).then(() => {
         if (element.shadowRoot && element.isConnected && !this.#stop.signal.aborted) this.#open(element.shadowRoot);
       });
     }
-    for (const frame of root.querySelectorAll("iframe")) {
+    for (const frame of /** @type {HTMLIFrameElement[]} */ (elementsIn(root, "iframe"))) {
       if (this.#frames.has(frame) || this.#finder.isLeftAlone(frame)) continue;
       this.#frames.add(frame);
       frame.addEventListener("load", this.#onFrame);
@@ -220,7 +244,15 @@ export class PageTranslator {
   }
 
   /** @param {Event} event */
-  #onFrame = (event) => this.#openFrame(/** @type {HTMLIFrameElement} */ (event.currentTarget));
+  #onFrame = (event) => {
+    this.#forgetDocuments();
+    this.#openFrame(/** @type {HTMLIFrameElement} */ (event.currentTarget));
+  };
+
+  /** Lets go of the documents that no frame shows any more. */
+  #forgetDocuments() {
+    for (const unit of this.#units) if (!unit.owner.ownerDocument?.defaultView) this.#quietly(() => this.#drop(unit));
+  }
 
   /** @param {HTMLIFrameElement} frame */
   #openFrame(frame) {
@@ -234,7 +266,7 @@ export class PageTranslator {
   /** @param {Unit} unit */
   #add(unit) {
     const { owner } = unit;
-    if (unit instanceof BlockUnit && this.#isArgued(owner)) return;
+    if (unit instanceof AttributeUnit && this.#isArgued(owner, unit.attribute)) return;
     const units = this.#unitsOf.get(owner) ?? new Set();
     this.#unitsOf.set(owner, units.add(unit));
     this.#units.add(unit);
@@ -242,19 +274,28 @@ export class PageTranslator {
     this.#report();
   }
 
-  /** @param {Node} owner */
-  #isArgued(owner) {
+  /**
+   * Counts a reading of an owner's text, or of one of its attributes; tells whether the page is to be left alone with it.
+   *
+   * @param {Node} owner
+   * @param {string} [attribute]
+   */
+  #isArgued(owner, attribute = "") {
     const now = performance.now();
     const { count, within_ms } = MOST_WRITES;
-    const writes = this.#writes.get(owner) ?? { count: 0, since: now, pause: within_ms };
-    this.#writes.set(owner, writes);
+    const places = this.#writes.get(owner) ?? new Map();
+    /** @type {Writes} */
+    const writes = places.get(attribute) ?? { count: 0, since: now, pause: within_ms };
+    this.#writes.set(owner, places.set(attribute, writes));
     if (writes.count <= count && now - writes.since > within_ms) Object.assign(writes, { count: 0, since: now });
     writes.count++;
     if (writes.count === count + 1) {
       setTimeout(() => {
         Object.assign(writes, { count: 0, since: performance.now(), pause: 2 * writes.pause });
+        if (!owner.isConnected || this.#stop.signal.aborted) return;
+        if (attribute !== "") return this.#hearAttribute(/** @type {Element} */ (owner), attribute);
         this.#finder.refresh();
-        const container = owner.isConnected && !this.#stop.signal.aborted ? this.#finder.containerOf(owner) : null;
+        const container = this.#finder.containerOf(owner);
         if (container) this.#search(container, true);
       }, writes.pause);
     }
@@ -282,8 +323,8 @@ export class PageTranslator {
 
   /** @param {Unit} unit */
   #drop(unit) {
-    if (!this.#queue.delete(unit) && this.#units.has(unit)) this.#done--;
-    this.#units.delete(unit);
+    this.#queue.delete(unit);
+    if (this.#units.delete(unit) && unit.isDone) this.#done--;
     this.#unitsOf.get(unit.owner)?.delete(unit);
     unit.restore();
   }
@@ -340,6 +381,7 @@ export class PageTranslator {
       this.#hear(this.#observer.takeRecords());
       if (!this.#units.has(unit)) continue;
       if (unit.isAsRead()) this.#quietly(() => this.#write(unit, translation));
+      unit.isDone = true;
       this.#done++;
       this.#report();
     }
@@ -442,6 +484,10 @@ export class PageTranslator {
     for (let at = /** @type {Node | null} */ (node); at; at = walker.nextNode()) {
       for (const unit of [...(this.#unitsOf.get(at) ?? [])]) this.#quietly(() => this.#drop(unit));
       this.#finder.forget(at);
+      if (this.#frames.delete(at)) {
+        at.removeEventListener("load", this.#onFrame);
+        this.#forgetDocuments();
+      }
       if (isElement(at) && at.shadowRoot) this.#forget(at.shadowRoot);
     }
   }

@@ -27,6 +27,7 @@
  *
  * @typedef {object} TranslateOptions
  * @property {number} [beam]
+ * @property {number} [length_penalty] exponent of the length that scores are divided by; larger favours longer sentences
  * @property {number} [n_best]
  * @property {number} [max_length_factor] most target subwords for each source subword
  * @property {boolean} [keep_numbers] whether a translation that lost a number is searched for again; `true` unless said

@@ -16,7 +16,6 @@
  * @property {string} hover
  * @property {string} saveData
  * @property {string} insecure
- * @property {string} fromFile
  * @property {string} noSimd
  * @property {(from: string) => string} unavailable
  * @property {(reason: string) => string} failed
@@ -39,7 +38,6 @@ const STRINGS = {
     hover: "Point at a text to see the original.",
     saveData: "Your browser asks to save data.",
     insecure: "This page is not served over https: the model cannot be kept here and is downloaded at each visit.",
-    fromFile: "Translation needs a web server: browsers run no workers for a page that was opened from a file.",
     noSimd: "This browser is too old to translate here: it has no WebAssembly SIMD.",
     unavailable: (from) => `There is no model for translations from ${from} here.`,
     failed: (reason) => `Not translated: ${reason}.`,
@@ -59,7 +57,6 @@ const STRINGS = {
     hover: "Pointez un texte pour voir l’original.",
     saveData: "Votre navigateur demande d’économiser les données.",
     insecure: "Cette page n’est pas servie en https : le modèle ne peut pas être gardé et sera téléchargé à chaque visite.",
-    fromFile: "La traduction demande un serveur web : une page ouverte depuis un fichier ne peut pas la lancer.",
     noSimd: "Ce navigateur est trop ancien pour traduire ici : WebAssembly SIMD lui manque.",
     unavailable: (from) => `Aucun modèle ne traduit ici depuis la langue « ${from} ».`,
     failed: (reason) => `Page non traduite : ${reason}.`,

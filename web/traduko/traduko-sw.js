@@ -8,7 +8,7 @@
  *
  *     importScripts("traduko/traduko-sw.js");
  *     self.addEventListener("fetch", (event) => {
- *       if (traduko.handles(event.request)) event.respondWith(traduko.answer(event.request));
+ *       if (traduko.handles(event.request)) event.respondWith(traduko.answer(event.request, event));
  *     });
  *     self.addEventListener("message", (event) => traduko.hear(event));
  *
@@ -25,58 +25,82 @@
 
   /** @param {Request} request */
   function handles(request) {
-    const isOurs = request.method === "GET" && request.url.startsWith(scope) && !request.headers.has("range");
-    return isOurs && !new URL(request.url).pathname.endsWith(".gz");
+    const { method, url, headers } = request;
+    // A stream of events has no end to be kept with.
+    const isWhole = !headers.has("range") && headers.get("accept") !== "text/event-stream";
+    return method === "GET" && url.startsWith(scope) && isWhole && !new URL(url).pathname.endsWith(".gz");
   }
 
   /**
+   * What the network says, which is kept while it goes on to the page; else what is kept.
+   *
    * @param {Request} request
+   * @param {ExtendableEvent} [event] waits until it is kept
    * @returns {Promise<Response>}
    */
-  async function answer(request) {
-    const cache = await caches.open(CACHE_NAME);
+  async function answer(request, event) {
     try {
       const response = await fetch(request);
       if (response.ok && response.type === "basic" && !response.redirected) {
-        await cache.put(keyOf(request.url), response.clone()).catch(warn);
+        const copy = response.clone();
+        const keeping = caches.open(CACHE_NAME).then((cache) => cache.put(keyOf(request.url), copy)).catch(warn);
+        event?.waitUntil(keeping);
       }
       return response;
     } catch (error) {
-      const kept = await cache.match(keyOf(request.url));
+      const kept = await caches.match(keyOf(request.url), { cacheName: CACHE_NAME }).catch(() => undefined);
       if (kept) return kept;
       throw error;
     }
   }
 
   /**
-   * Keeps what a page loaded before this worker was there: `{ type: "traduko-keep", urls }`, answered by port.
+   * Keeps what a page loaded before this worker was there: `{ type: "traduko-keep", urls, needed }`, answered by port;
+   * without those that are `needed` the page would not open.
    *
    * @param {ExtendableMessageEvent} event
    */
   function hear(event) {
     if (event.data?.type !== "traduko-keep") return;
     const [port] = event.ports;
-    const work = keep(event.data.urls).then(
+    const work = keep(event.data.urls, event.data.needed).then(
       () => port.postMessage({}),
       (error) => port.postMessage({ error: String(error) }),
     );
     event.waitUntil(work);
   }
 
-  /** @param {string[]} urls */
-  async function keep(urls) {
+  /**
+   * @param {string[]} urls
+   * @param {string[]} needed
+   */
+  async function keep(urls, needed) {
     const cache = await caches.open(CACHE_NAME);
     const wanted = urls.filter((url) => handles(new Request(url)));
     const kept = await Promise.all(wanted.map((url) => cache.match(keyOf(url))));
     // What is kept already is brought up to date whenever it is fetched.
     const missing = wanted.filter((_, index) => !kept[index]);
-    await Promise.all(missing.map(async (url) => {
-      const response = await fetch(url);
-      if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
-      await cache.put(keyOf(url), response);
-    }));
+    /** @type {unknown[]} */
+    const faults = [];
+    await Promise.all(missing.map((url) => keepOne(cache, url).catch((error) => {
+      if (needed.includes(url)) faults.push(error);
+      else warn(error);
+    })));
     const keys = await cache.keys();
     for (const key of keys.slice(0, Math.max(0, keys.length - MOST_FILES))) await cache.delete(key);
+    if (faults.length > 0) throw faults[0];
+  }
+
+  /**
+   * @param {Cache} cache
+   * @param {string} url
+   */
+  async function keepOne(cache, url) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
+    // No browser takes such an answer for a page.
+    if (response.redirected) throw new Error(`${url}: the server sent on to ${response.url}`);
+    await cache.put(keyOf(url), response);
   }
 
   /**
@@ -91,7 +115,7 @@
 
   /** @param {unknown} error */
   function warn(error) {
-    console.warn("traduko: a page could not be kept:", error);
+    console.warn("traduko: not kept:", error);
   }
 
   Object.assign(worker, { traduko: { handles, answer, hear } });
@@ -101,6 +125,6 @@
   worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
   worker.addEventListener("message", hear);
   worker.addEventListener("fetch", (event) => {
-    if (handles(event.request)) event.respondWith(answer(event.request));
+    if (handles(event.request)) event.respondWith(answer(event.request, event));
   });
 })();

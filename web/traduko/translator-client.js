@@ -4,10 +4,12 @@
  * engine that failed its checks.
  *
  * `auto` starts on the CPU, which always works, and tries WebGPU beside it: WebGPU takes over only where
- * its adapter will do, its numbers are right and its timed steps are faster. An engine that dies is
+ * its adapter will do, its numbers are right and its timed steps are faster than those of all CPU workers
+ * together. A browser that asks to save data is spared that second download. An engine that dies is
  * replaced, and what was being translated is translated again.
  */
 
+import { canKeep } from "./asset-store.js";
 import { EnginePool } from "./engine-pool.js";
 import { EngineDied, WorkerPort } from "./worker-port.js";
 
@@ -54,6 +56,11 @@ export function prepareEngine() {
   });
   spare = { port, ready };
   return ready;
+}
+
+/** Whether the browser asks to save data. */
+export function savesData() {
+  return /** @type {any} */ (navigator).connection?.saveData === true;
 }
 
 /** @param {EngineName} engine */
@@ -143,9 +150,11 @@ export class TranslatorClient {
       const cpu = await this.#load("cpu", false);
       if (this.#options.engine === "cpu") {
         this.#report(cpu.loaded, "it was asked for", true);
+      } else if (savesData()) {
+        this.#report(cpu.loaded, "the browser asks to save data, and WebGPU is one more download", true);
       } else {
         this.#report(cpu.loaded, "it is ready first; WebGPU is being tried", false);
-        void this.#tryWebGpu(cpu);
+        void this.#tryWebGpu(cpu.loaded);
       }
       return cpu;
     } catch (error) {
@@ -168,28 +177,30 @@ export class TranslatorClient {
   }
 
   /**
-   * Tries WebGPU beside a CPU engine that already serves the page.
+   * Tries WebGPU beside a CPU engine that already serves the page, or the one that took its place meanwhile.
    *
-   * @param {Running} cpu
+   * @param {Loaded} cpu
    */
   async #tryWebGpu(cpu) {
     /** @type {Running | null} */
     let gpu = null;
     try {
       gpu = await this.#load("webgpu", false);
-      const [cpuTime, gpuTime] = [await this.#time(cpu), await this.#time(gpu)];
-      const figures = `${gpuTime.toFixed(1)} ms a token on WebGPU, ${cpuTime.toFixed(1)} ms on CPU`;
+      const gpuTime = await time(gpu.pool);
+      const cpuTime = await this.#ask(async (pool) => (await time(pool)) / pool.most);
+      const figures = `${gpuTime.toFixed(1)} ms a token on WebGPU, ${cpuTime.toFixed(1)} ms on all CPU workers`;
       if (gpuTime < cpuTime) {
+        const replaced = /** @type {Promise<Running>} */ (this.#running);
         this.#running = Promise.resolve(gpu);
         this.#report(gpu.loaded, `it is right and faster: ${figures}`, true);
-        await this.#drain(cpu);
+        await this.#drain(await replaced);
       } else {
         this.#drop(gpu.pool);
-        this.#report(cpu.loaded, `it is faster here: ${figures}`, true);
+        this.#report(cpu, `it is faster here: ${figures}`, true);
       }
     } catch (error) {
       if (gpu) this.#drop(gpu.pool);
-      if (!this.#isClosed) this.#report(cpu.loaded, words(error), true);
+      if (!this.#isClosed) this.#report(cpu, words(error), true);
     }
   }
 
@@ -199,7 +210,8 @@ export class TranslatorClient {
    * @returns {Promise<Running>}
    */
   async #replace(dead, error) {
-    this.#drop(dead.pool);
+    // What its other workers had is asked again as well.
+    this.#drop(dead.pool, error);
     const name = dead.loaded.engine;
     console.error(`the ${name} engine died: ${error.message}`);
     try {
@@ -215,7 +227,7 @@ export class TranslatorClient {
   }
 
   /**
-   * An engine with one worker, which on the CPU may become more.
+   * An engine with one worker, which on the CPU may become more where the model is kept: each loads it for itself.
    *
    * @param {EngineName} engine
    * @param {boolean} forced
@@ -225,7 +237,7 @@ export class TranslatorClient {
     const { onDownload } = this.#options;
     const { port, loaded } = await this.#loadWorker(engine, { forced, onDownload });
     const another = () => this.#loadWorker(engine, { forced, module: loaded.module }).then(({ port }) => port);
-    const pool = new EnginePool(port, engine === "cpu" ? another : null);
+    const pool = new EnginePool(port, engine === "cpu" && canKeep ? another : null);
     this.#open.add(pool);
     return { pool, loaded };
   }
@@ -254,14 +266,6 @@ export class TranslatorClient {
   }
 
   /**
-   * @param {Running} running
-   * @returns {Promise<number>} milliseconds a token
-   */
-  #time(running) {
-    return running.pool.call({ type: "benchmark", steps: TIMED_STEPS });
-  }
-
-  /**
    * Lets a replaced engine finish what it has.
    *
    * @param {Running} running
@@ -271,9 +275,12 @@ export class TranslatorClient {
     this.#drop(running.pool);
   }
 
-  /** @param {EnginePool} pool */
-  #drop(pool) {
-    pool.close();
+  /**
+   * @param {EnginePool} pool
+   * @param {Error} [reason] what it was asked rejects with
+   */
+  #drop(pool, reason) {
+    pool.close(reason);
     this.#open.delete(pool);
   }
 
@@ -285,6 +292,14 @@ export class TranslatorClient {
   #report(loaded, reason, isFinal) {
     this.#options.onEngine({ name: loaded.engine, reason, isFinal });
   }
+}
+
+/**
+ * @param {EnginePool} pool
+ * @returns {Promise<number>} milliseconds that one of its workers takes for a token
+ */
+function time(pool) {
+  return pool.call({ type: "benchmark", steps: TIMED_STEPS });
 }
 
 /** @param {EngineName} name */

@@ -6,7 +6,7 @@
  */
 
 import { missingBytes } from "./asset-store.js";
-import { builtIn, translateWith } from "./built-in.js";
+import { builtInAvailability, createBuiltIn, translateWith } from "./built-in.js";
 import { CATALOG, findModel, findProgram, hasSimd, primary } from "./catalog.js";
 import { rewriteHTML } from "./html.js";
 import { PageTranslator } from "./page-translator.js";
@@ -22,12 +22,13 @@ import { TranslatorClient } from "./translator-client.js";
  * @typedef {object} PairOptions
  * @property {string} sourceLanguage BCP 47
  * @property {string} targetLanguage BCP 47
+ * @property {"traduko" | "built-in"} [prefer] whose translator to use where the browser has one, which knows no `glossary`,
+ *   `engine` or `beam`; default `traduko`
  *
  * @typedef {object} CreateOptions
  * @property {AbortSignal} [signal] ends the creation, and later the translator
  * @property {(monitor: EventTarget) => void} [monitor] is given what sends `downloadprogress` events, `loaded` from 0 to 1
  * @property {Record<string, string>} [glossary] terms and their translations; a term that is its own stays as it is
- * @property {"traduko" | "built-in"} [prefer] whose translator to use where the browser has one; default `traduko`
  * @property {EngineChoice} [engine] default `auto`, the faster one
  * @property {number} [beam] hypotheses kept at each step, 1 to 64; more take longer and translate a little better; default 2
  * @property {(report: EngineReport) => void} [onEngine] hears which engine runs, and why
@@ -36,10 +37,10 @@ import { TranslatorClient } from "./translator-client.js";
  * @property {AbortSignal} [signal] ends the translation and gives the original back
  * @property {(progress: { done: number, total: number }) => void} [onProgress] blocks of text and attributes
  * @property {(isBusy: boolean) => void} [onBusy]
- * @property {(error: unknown) => void} [onError] after the first translation, when what came later failed
+ * @property {(error: unknown) => void} [onError] when a translation failed: the first, whose promise rejects too, or a later one
  */
 
-/** On the model that ships, 5 gains 0.2 BLEU over 2 and takes twice as long; 1 loses 1.4 and takes half. */
+/** What more and fewer are worth is in README.md, below its table of speeds. */
 const BEAM = 2;
 const MAX_BEAM = 64;
 const NO_SIMD = "this browser has no WebAssembly SIMD, which all browsers have since 2023: it cannot translate";
@@ -56,7 +57,7 @@ export class Translator {
   /** @type {Record<string, string>} */ #glossary;
   /** @type {number} */ #beam;
   /** @type {TranslationMemory} */ #memory;
-  /** @type {Set<PageTranslator>} */ #pages = new Set();
+  /** @type {Map<PageTranslator, () => void>} and what ends to listen to its signal */ #pages = new Map();
   #end = new AbortController();
 
   /**
@@ -72,7 +73,7 @@ export class Translator {
     this.#glossary = glossary;
     this.#beam = beam;
     this.#memory = new TranslationMemory(key);
-    signal?.addEventListener("abort", () => this.#destroy(signal.reason), { once: true });
+    signal?.addEventListener("abort", () => this.#destroy(signal.reason), { signal: this.#end.signal });
   }
 
   /**
@@ -83,6 +84,10 @@ export class Translator {
    */
   static async availability(options) {
     const pair = readPair(options);
+    if (options.prefer === "built-in") {
+      const own = await builtInAvailability(pair);
+      if (own !== "unavailable") return own;
+    }
     const assets = assetsFor(pair);
     if (!assets) return "unavailable";
     if (downloading.has(pair.key)) return "downloading";
@@ -90,13 +95,16 @@ export class Translator {
   }
 
   /**
-   * Bytes to download before a pair of languages can be translated: none where this browser keeps them all.
+   * Bytes to download from this site before a pair of languages can be translated: none where this browser keeps them all,
+   * or where its own translator is preferred and there.
    *
    * @param {PairOptions} options
    * @returns {Promise<number>}
    */
   static async downloadBytes(options) {
-    return missingBytes(assetsFor(readPair(options)) ?? []);
+    const pair = readPair(options);
+    if (options.prefer === "built-in" && (await builtInAvailability(pair)) !== "unavailable") return 0;
+    return missingBytes(assetsFor(pair) ?? []);
   }
 
   /**
@@ -110,7 +118,7 @@ export class Translator {
    */
   static async create(options) {
     const pair = readPair(options);
-    const { signal, monitor, glossary = {}, prefer = "traduko", engine = "auto", beam = BEAM, onEngine = () => {} } = options;
+    const { signal, monitor, glossary = {}, prefer, engine = "auto", beam = BEAM, onEngine = () => {} } = options;
     signal?.throwIfAborted();
     if (!Number.isInteger(beam) || beam < 1 || beam > MAX_BEAM) {
       throw new RangeError(`beam: found ${beam}, expected a whole number from 1 to ${MAX_BEAM}`);
@@ -118,36 +126,44 @@ export class Translator {
     readGlossary(glossary);
     const events = new EventTarget();
     monitor?.(events);
+    let told = -1;
     const tell = (/** @type {number} */ loaded) => {
-      const init = { lengthComputable: true, loaded, total: 1 };
-      if (!signal?.aborted) events.dispatchEvent(new ProgressEvent("downloadprogress", init));
+      // Never back: what comes after the end is another engine's, or the same one's again.
+      if (!(loaded > told) || signal?.aborted) return;
+      told = loaded;
+      events.dispatchEvent(new ProgressEvent("downloadprogress", { lengthComputable: true, loaded, total: 1 }));
     };
     if (prefer === "built-in") {
       const own = await createBuiltIn(pair, { signal, tell });
-      if (own) return new Translator({ pair, client: null, builtIn: own, glossary, beam, key: "built-in", signal });
+      const key = `built-in ${pair.source} ${pair.target}`;
+      if (own) return new Translator({ pair, client: null, builtIn: own, glossary, beam, key, signal });
     }
     if (!hasSimd) throw new DOMException(NO_SIMD, "NotSupportedError");
-    const model = findModel(pair.source, pair.target);
-    if (!model || !findProgram("cpu")) {
+    const assets = assetsFor(pair);
+    if (!assets) {
       const pairs = CATALOG.models.map(({ source, target }) => `${source} to ${target}`).join(", ") || "none";
       throw new DOMException(`no model from ${pair.source} to ${pair.target} here, only: ${pairs}`, "NotSupportedError");
     }
+    const [model] = assets;
+    let missing = 0;
     const client = new TranslatorClient({
       source: model.source,
       target: model.target,
       engine,
       onEngine,
-      onDownload: ({ loaded, total }) => {
-        if (loaded < total) tell(loaded / total);
-      },
+      // What the browser keeps is no part of the download.
+      onDownload: ({ loaded, total }) => loaded < total && tell(1 - (total - loaded) / missing),
     });
     const close = () => client.close();
     signal?.addEventListener("abort", close);
     downloading.set(pair.key, (downloading.get(pair.key) ?? 0) + 1);
     try {
       tell(0);
+      missing = await missingBytes(assets);
+      signal?.throwIfAborted();
       await client.start();
       tell(1);
+      signal?.throwIfAborted();
     } catch (error) {
       client.close();
       signal?.throwIfAborted();
@@ -184,9 +200,11 @@ export class Translator {
    * @returns {Promise<number>}
    */
   async measureInputUsage(input, { signal } = {}) {
-    const both = this.#signal(signal);
-    if (this.#builtIn) return this.#builtIn.measureInputUsage(input, { signal: both });
-    return (await this.#own.measure(String(input), { signal: both })).subwords;
+    const text = String(input);
+    return this.#ask(signal, async () => {
+      if (this.#builtIn) return this.#builtIn.measureInputUsage(text, { signal });
+      return (await this.#own.measure(text, { signal })).subwords;
+    });
   }
 
   /**
@@ -208,19 +226,19 @@ export class Translator {
    */
   translateStreaming(input, { signal } = {}) {
     const text = String(input);
-    const both = this.#signal(signal);
     /** @type {string[]} */
     let pieces;
     return new ReadableStream({
       start: async () => {
-        const { starts } = this.#builtIn ? { starts: [0] } : await this.#own.measure(text, { signal: both });
+        const measure = async () => (this.#builtIn ? { starts: [0] } : this.#own.measure(text, { signal }));
+        const { starts } = await this.#ask(signal, measure);
         pieces = starts.map((start, index) => text.slice(index === 0 ? 0 : start, starts[index + 1]));
         if (pieces.length === 0 && text !== "") pieces = [text];
       },
       pull: async (controller) => {
         const piece = pieces.shift();
         if (piece === undefined) return controller.close();
-        const [translation] = await this.#translate([piece], { signal: both });
+        const [translation] = await this.#translate([piece], { signal });
         controller.enqueue(translation.text);
       },
     });
@@ -245,8 +263,7 @@ export class Translator {
    * @param {PageOptions} [options]
    */
   async translatePage(root = document, { signal, ...options } = {}) {
-    const both = this.#signal(signal);
-    both.throwIfAborted();
+    this.#throwIfAborted(signal);
     const page = new PageTranslator({
       root,
       source: this.#pair.source,
@@ -256,8 +273,9 @@ export class Translator {
       memory: this.#memory,
       ...options,
     });
-    this.#pages.add(page);
-    both.addEventListener("abort", () => this.#restore(page), { once: true });
+    const end = () => this.#restore(page);
+    signal?.addEventListener("abort", end);
+    this.#pages.set(page, () => signal?.removeEventListener("abort", end));
     try {
       await page.start();
     } catch (error) {
@@ -268,7 +286,7 @@ export class Translator {
 
   /** Gives every page that was translated its original back. */
   restore() {
-    for (const page of [...this.#pages].reverse()) this.#restore(page);
+    for (const page of [...this.#pages.keys()].reverse()) this.#restore(page);
   }
 
   /**
@@ -278,7 +296,7 @@ export class Translator {
    * @returns {string | null}
    */
   originalAt(node) {
-    for (const page of this.#pages) {
+    for (const page of this.#pages.keys()) {
       const original = page.originalAt(node);
       if (original !== null) return original;
     }
@@ -301,31 +319,49 @@ export class Translator {
 
   /** @param {PageTranslator} page */
   #restore(page) {
-    if (this.#pages.delete(page)) page.restore();
+    const forgetSignal = this.#pages.get(page);
+    if (!forgetSignal) return;
+    this.#pages.delete(page);
+    forgetSignal();
+    page.restore();
   }
 
   get #own() {
     return /** @type {TranslatorClient} */ (this.#client);
   }
 
-  /** @param {AbortSignal | undefined} signal */
-  #signal(signal) {
-    return signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
+  /** @param {AbortSignal | undefined} signal of a call */
+  #throwIfAborted(signal) {
+    signal?.throwIfAborted();
+    this.#end.signal.throwIfAborted();
   }
 
   /**
    * @param {Source[]} sources
    * @param {{ signal?: AbortSignal, leaves?: boolean }} options
    */
-  async #translate(sources, { signal, leaves = false }) {
-    const both = this.#signal(signal);
-    both.throwIfAborted();
+  #translate(sources, { signal, leaves = false }) {
+    return this.#ask(signal, async () => {
+      if (this.#builtIn) return translateWith(this.#builtIn, sources, { signal });
+      const options = { signal, beam: this.#beam, glossary: this.#glossary, leave_target_language: leaves };
+      return this.#own.translate(sources, options);
+    });
+  }
+
+  /**
+   * What the engine answers. Its end needs no signal: all that it was asked rejects then.
+   *
+   * @template T
+   * @param {AbortSignal | undefined} signal
+   * @param {() => Promise<T>} question
+   * @returns {Promise<T>}
+   */
+  async #ask(signal, question) {
+    this.#throwIfAborted(signal);
     try {
-      if (this.#builtIn) return await translateWith(this.#builtIn, sources, { signal: both });
-      const options = { signal: both, beam: this.#beam, glossary: this.#glossary, leave_target_language: leaves };
-      return await this.#own.translate(sources, options);
+      return await question();
     } catch (error) {
-      both.throwIfAborted();
+      this.#throwIfAborted(signal);
       throw exception(error);
     }
   }
@@ -344,6 +380,7 @@ export function installPolyfill() {
  * The model of a pair and the engine that runs everywhere, or null where one is not here.
  *
  * @param {Pair} pair
+ * @returns {[import("./catalog.js").ModelEntry, import("./catalog.js").EngineEntry] | null}
  */
 function assetsFor(pair) {
   const model = findModel(pair.source, pair.target);
@@ -376,30 +413,6 @@ function readGlossary(glossary) {
     if (term.trim() === "" || typeof translation !== "string" || translation.trim() === "") {
       throw new TypeError(`glossary: ${JSON.stringify(term)}: expected a term and its translation, both with words`);
     }
-  }
-}
-
-/**
- * The browser's translator for a pair, or null where it has none.
- *
- * @param {Pair} pair
- * @param {{ signal?: AbortSignal, tell: (loaded: number) => void }} options
- */
-async function createBuiltIn({ source, target }, { signal, tell }) {
-  const pair = { sourceLanguage: source, targetLanguage: target };
-  const own = builtIn();
-  if (!own) return null;
-  try {
-    if ((await own.availability(pair)) === "unavailable") return null;
-    /** @param {EventTarget} events */
-    const monitor = (events) => {
-      events.addEventListener("downloadprogress", (event) => tell(/** @type {ProgressEvent} */ (event).loaded));
-    };
-    return await own.create({ ...pair, signal, monitor });
-  } catch (error) {
-    signal?.throwIfAborted();
-    console.warn("the browser's own translator does not start, ours does:", error);
-    return null;
   }
 }
 

@@ -17,6 +17,8 @@ export class BlockUnit {
   /** @type {Rewriting | null} */ #rewriting = null;
   /** Whether the memory was asked already. */
   isLookedUp = false;
+  /** Whether its translation came. */
+  isDone = false;
 
   /** @param {Block} block */
   constructor(block) {
@@ -58,6 +60,15 @@ export class BlockUnit {
     return this.#rewriting?.reordered ?? [];
   }
 
+  /**
+   * Whether a node is one of its own, or inside one.
+   *
+   * @param {Node} node
+   */
+  holds(node) {
+    return this.#block.nodes.some((own) => own.contains(node));
+  }
+
   /** Whether the page has left it as it was read. */
   isAsRead() {
     return this.#block.isAsRead();
@@ -80,6 +91,8 @@ export class AttributeUnit {
   /** @type {RewrittenAttribute | null} */ #written = null;
   /** Whether the memory was asked already. */
   isLookedUp = false;
+  /** Whether its translation came. */
+  isDone = false;
 
   /** @param {ReadAttribute} read */
   constructor(read) {

@@ -63,8 +63,9 @@ export class WorkerPort {
     });
   }
 
-  close() {
-    this.#die(new DOMException("the worker was closed", "AbortError"));
+  /** @param {Error} [reason] what all that is under way rejects with */
+  close(reason = new DOMException("the worker was closed", "AbortError")) {
+    this.#die(reason);
   }
 
   /** @param {FromWorker} message */

@@ -3,7 +3,7 @@
  * The worker: one engine (CPU or WebGPU), one job at a time. It downloads the model, proves the engine by
  * a numeric self-test, and translates. Anything that makes the engine untrustworthy (a panic, a lost or
  * failing graphics device) is told as `fatal` before any further result, and the page replaces the worker.
- * The protocol is described in README.md and typed in js/protocol.js.
+ * The protocol is described in web/README.md and typed in protocol.js.
  */
 
 import { canHash, dropOldFiles, readAssets } from "./asset-store.js";
@@ -123,7 +123,7 @@ async function load(request, id) {
   await glue.self_test();
   await settleDevices();
   engine = await glue.Engine.load(modelFiles, canHash);
-  void dropOldFiles();
+  dropOldFiles().catch((error) => console.warn("what an update left behind is still kept:", error));
   return { engine: request.engine, module };
 }
 

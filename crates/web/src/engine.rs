@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// Translates blocks of text, strings or texts with elements; the result is an array of `Translation` (see
-    /// `web/js/protocol.js`).
+    /// `web/traduko/protocol.js`).
     ///
     /// `options` is an object or undefined. After each batch `on_progress(done, total)` hears how many sentences are
     /// done; where it returns a promise, that is awaited, which is the moment for [`Self::cancel`] to be called.

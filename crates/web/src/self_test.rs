@@ -1,10 +1,12 @@
 //! Small products whose results are known: an engine that gets one wrong never translates a word.
 //!
 //! A shader that fails validation is only logged by the browser and leaves zeros, or somebody else's numbers, in
-//! its output. So every kind of step that translation uses runs here once and is compared with plain Rust.
+//! its output. So every kind of step that the models that ship are translated with runs here once and is compared with plain
+//! Rust. The cells and scores of other kinds of model are left out, and what only moves numbers (joined columns, rows of
+//! int8 weights).
 
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
-use traduko_kernels::{CellKind, Int8Matrix, Kernels};
+use traduko_kernels::{Beam, BeamRules, CellKind, Int8Matrix, Kernels, Memory, Preview};
 use wasm_bindgen::{JsError, prelude::wasm_bindgen};
 
 use crate::backend::{self, Active};
@@ -25,6 +27,9 @@ pub async fn self_test() -> Result<(), JsError> {
         ("top-k", top_k(&device).await),
         ("int8 product", int8_linear(&device).await),
         ("LSTM step", lstm_step(&device).await),
+        ("attention", attend(&device).await),
+        ("previewed product", previewed_product(&device).await),
+        ("beam", extend_beam(&device).await),
     ];
     for (name, result) in checks {
         result.map_err(|fault| JsError::new(&format!("self-test: {name}: {fault}")))?;
@@ -60,6 +65,19 @@ fn product(left: &[f32], right: &[f32], k: usize, m: usize) -> Vec<f32> {
     left.chunks_exact(k).flat_map(|row| (0..m).map(move |column| cell(row, column))).collect()
 }
 
+fn softmax_of(row: &[f32]) -> Vec<f32> {
+    let total: f32 = row.iter().map(|x| x.exp()).sum();
+    row.iter().map(|x| x.exp() / total).collect()
+}
+
+/// The columns of the `k` largest, best first; equal values keep the lower column.
+fn ranking(row: &[f32], k: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|&a, &b| row[b].total_cmp(&row[a])); // stable
+    order.truncate(k);
+    order
+}
+
 async fn matmul(device: &Device) -> Result<(), String> {
     let (n, k, m) = (5, 67, 33);
     let (left, right) = (values(n * k, 1), values(k * m, 2));
@@ -69,13 +87,7 @@ async fn matmul(device: &Device) -> Result<(), String> {
 
 async fn softmax_rows(device: &Device) -> Result<(), String> {
     let (input, cols) = (values(3 * 40, 3), 40);
-    let expected: Vec<f32> = input
-        .chunks_exact(cols)
-        .flat_map(|row| {
-            let total: f32 = row.iter().map(|x| x.exp()).sum();
-            row.iter().map(move |x| x.exp() / total)
-        })
-        .collect();
+    let expected: Vec<f32> = input.chunks_exact(cols).flat_map(softmax_of).collect();
     compare(softmax(matrix(&input, cols, device), 1), &expected).await
 }
 
@@ -90,10 +102,9 @@ async fn top_k(device: &Device) -> Result<(), String> {
     let (input, cols, k) = (values(2 * 50, 5), 50, 4);
     let (mut best, mut columns) = (Vec::new(), Vec::new());
     for row in input.chunks_exact(cols) {
-        let mut order: Vec<usize> = (0..cols).collect();
-        order.sort_by(|&a, &b| row[b].total_cmp(&row[a])); // stable: equal values keep the lower column
-        best.extend(order[..k].iter().map(|&column| row[column]));
-        columns.extend(order[..k].iter().map(|&column| column as f32));
+        let order = ranking(row, k);
+        best.extend(order.iter().map(|&column| row[column]));
+        columns.extend(order.iter().map(|&column| column as f32));
     }
     let (found, found_columns) = Active::top_k(matrix(&input, cols, device), k);
     compare(found, &best).await?;
@@ -156,4 +167,88 @@ async fn lstm_step(device: &Device) -> Result<(), String> {
         matrix(&state, 2 * d_hidden, device),
     );
     compare(found, &expected).await
+}
+
+/// The rows of the memory are looked at in another order; the last two positions of its first row are padding.
+async fn attend(device: &Device) -> Result<(), String> {
+    let (order, n_sources, d, d_value) = ([1_usize, 0], 5, 6, 7);
+    let rows = order.len();
+    let [queries, keys] = [values(rows * d, 10), values(rows * n_sources * d, 11)];
+    let contents = values(rows * n_sources * d_value, 12);
+    let mut penalties = vec![0.0_f32; rows * n_sources];
+    penalties[n_sources - 2..n_sources].fill(-1e9);
+    let (mut contexts, mut weights) = (Vec::new(), Vec::new());
+    for (query, row) in queries.chunks_exact(d).zip(order) {
+        let sources = row * n_sources..(row + 1) * n_sources;
+        let keys = keys.chunks_exact(d).zip(&penalties).skip(sources.start).take(n_sources);
+        let scores: Vec<f32> = keys.map(|(key, penalty)| product(query, key, d, 1)[0] + penalty).collect();
+        let attention = softmax_of(&scores);
+        let contents = &contents[sources.start * d_value..sources.end * d_value];
+        contexts.extend(product(&attention, contents, n_sources, d_value));
+        weights.extend(attention);
+    }
+    let cube =
+        |values: &[f32], n: usize, d: usize| -> Tensor<Active, 3> { matrix(values, d, device).reshape([rows, n, d]) };
+    let memory = Memory {
+        keys: cube(&keys, n_sources, d),
+        values: cube(&contents, n_sources, d_value),
+        penalty: cube(&penalties, 1, n_sources),
+        rows: Some(order.into()),
+    };
+    let (found, found_weights) = Active::attend(cube(&queries, 1, d), &memory);
+    compare(found, &contexts).await?;
+    compare(found_weights, &weights).await
+}
+
+/// All that is multiplied are whole numbers up to 127, which rounding leaves as they are.
+async fn previewed_product(device: &Device) -> Result<(), String> {
+    let (vocab, cols, width, k) = (5, 4, 2, 3);
+    let weights: Vec<i8> = vec![60, 10, 50, -20, 55, 30, -40, 25, 40, -20, 30, 60, 20, 20, 90, 90, -30, 5, 10, 10];
+    // It knows the first two columns.
+    let table = weights.chunks_exact(cols).flat_map(|row| row[..width].to_vec()).collect();
+    let weight = Int8Matrix::<Active>::new(weights, vec![0.001; vocab], vocab, cols, device);
+    let preview = Preview::<Active> {
+        query: Int8Matrix::new(vec![1, 0, 0, 0, 0, 1, 0, 0], vec![0.02; width], width, cols, device),
+        table: Int8Matrix::new(table, vec![0.05; vocab], vocab, width, device),
+    };
+    let input = [127.0, 40.0, 9.0, 20.0, 127.0, 100.0, 30.0, 5.0];
+    let bias = Tensor::<Active, 1>::from_data(TensorData::from([0.0_f32, -0.1, 0.0, 0.2, 0.0]), device);
+    // By the preview 8.02, 8.085, 4.28, 3.54, -3.61 and 8.62, 9.885, 3.08, 4.74, -3.31: what is 4 below the highest stays.
+    let logits = [8.07, 8.225, 5.75, 3.54, -3.61, 10.02, 8.81, 3.08, 4.74, -3.31];
+    let (mut best, mut columns) = (Vec::new(), Vec::new());
+    for row in logits.chunks_exact(vocab) {
+        let (order, probabilities) = (ranking(row, k), softmax_of(row));
+        best.extend(order.iter().map(|&column| probabilities[column].ln()));
+        columns.extend(order.iter().map(|&column| column as f32));
+    }
+    let input = matrix(&input, cols, device);
+    let (found, found_columns) = Active::most_probable_product(input, &weight, Some(&preview), bias, k);
+    compare(found, &best).await?;
+    compare(found_columns.float(), &columns).await
+}
+
+/// Two sentences of two hypotheses, ranked by their score over their length. In the first, both extensions of the open one
+/// live on, of which one ends, and the finished one (-2.4 / 2) falls out. In the second the finished one leads (-1 / 2), and
+/// the other cannot come up to it before its limit (-4 / 6): both are done.
+async fn extend_beam(device: &Device) -> Result<(), String> {
+    let column = |values: [f32; 4]| matrix(&values, 1, device);
+    let ints = |values: &[i32]| Tensor::<Active, 1, Int>::from_data(TensorData::from(values), device);
+    let before = Beam {
+        tokens: ints(&[5, 0, 6, 0]),
+        scores: column([-1.0, -2.4, -1.0, -1.0]),
+        finished: column([0.0, 1.0, 0.0, 1.0]),
+        lengths: column([1.0, 2.0, 1.0, 2.0]),
+        limits: column([6.0; 4]),
+    };
+    let best = matrix(&[-0.5, -1.0, -0.1, -0.2, -3.0, -5.0, -0.1, -0.2], 2, device);
+    let tokens = ints(&[7, 3, 8, 9, 4, 3, 8, 9]).reshape([4, 2]);
+    let (length_penalty, length_offset) = (1.0, 0.0);
+    let rules = BeamRules { batch: 2, length_penalty, length_offset, n_best: 1, is_exact: true, end: 3, padding: 0 };
+    let extended = Active::extend_beam(best, tokens, before, rules);
+    compare(extended.beam.tokens.float(), &[7.0, 3.0, 0.0, 4.0]).await?;
+    compare(extended.beam.scores, &[-1.5, -2.0, -1.0, -4.0]).await?;
+    compare(extended.beam.finished, &[0.0, 1.0, 1.0, 1.0]).await?;
+    compare(extended.beam.lengths, &[2.0; 4]).await?;
+    compare(extended.parents.float(), &[0.0, 0.0, 1.0, 0.0]).await?;
+    compare(extended.from.float(), &[0.0, 0.0, 3.0, 2.0]).await
 }

@@ -1,4 +1,4 @@
-//! What crosses to JavaScript and back; `web/js/protocol.js` has the same shapes as JSDoc types.
+//! What crosses to JavaScript and back; `web/traduko/protocol.js` has the same shapes as JSDoc types.
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 
 const { CATALOG } = await import(new URL("traduko/traduko.js", base).href);
 const { findBlocks } = await import(new URL(`traduko/${CATALOG.version}/blocks.js`, base).href);
+const { LanguageMarks } = await import(new URL(`traduko/${CATALOG.version}/language-marks.js`, base).href);
 const { Rewriting } = await import(new URL(`traduko/${CATALOG.version}/rewrite.js`, base).href);
 const faults = [];
 const stage = document.body.appendChild(document.createElement("main"));
@@ -115,6 +116,16 @@ for (let round = 0; round < 600; round++) {
   const now = [...nodesOf(stage)];
   if (now.length !== nodes.length || now.some((node, index) => node !== nodes[index])) faults.push(`${before}: other nodes`);
 }
+
+// The page has written its own language over the mark: that stays, and our direction goes.
+stage.innerHTML = '<p lang="en">text</p>';
+const paragraph = stage.firstChild;
+const marks = new LanguageMarks("en", "ar");
+marks.mark(paragraph, stage);
+const { dir } = paragraph;
+paragraph.lang = "de";
+marks.restore();
+if (dir !== "rtl" || stage.innerHTML !== '<p lang="de">text</p>') faults.push(`${dir} was restored as ${stage.innerHTML}`);
 if (rewritten < 300) faults.push(`only ${rewritten} blocks were rewritten`);
 stage.remove();
 return { faults: faults.slice(0, 10), count: fixtures.length + rewritten };

@@ -10,6 +10,7 @@ use crate::visitor::{check_faults, run_in_page};
 const FIXTURES: &[(&str, &[&str])] = &[
     ("<p>Plain text.</p>", &["Plain text."]),
     ("<p>  Two\n   lines\t and&nbsp;one </p>", &["Two lines and\u{a0}one"]),
+    ("<p>Price:&nbsp; </p>", &["Price:\u{a0}"]),
     ("<p>See <a href='#'>the <b>red</b> page</a>.</p>", &["See <0>the <1>red</1> page</0>."]),
     ("<p>See <b> this </b> page</p>", &["See <0>this </0>page"]),
     ("<p>One<br>two <br/> three</p>", &["One<0>\\n</0>two <1>\\n</1>three"]),
@@ -21,6 +22,7 @@ const FIXTURES: &[(&str, &[&str])] = &[
     ("<p>He said <q lang='de'>Ja</q> to me</p>", &["He said <0>*</0> to me"]),
     ("<p lang='fr'>Bonjour <b lang='en'>Hello there</b></p>", &[]),
     ("<div lang='fr'>Bonjour<p lang='en-GB'>Hello</p></div>", &["Hello"]),
+    ("<div lang='en_US'>Hello</div>", &["Hello"]),
     ("<div translate='no'>Brand<p translate='yes'>Welcome</p></div>", &["Welcome"]),
     ("<pre>code</pre><textarea>text</textarea><script>let x;</script>", &[]),
     ("<div>Before<p>Inside</p>after</div>", &["Before", "Inside", "after"]),
@@ -32,6 +34,11 @@ const FIXTURES: &[(&str, &[&str])] = &[
     ("<p>Every <input size='2'> days</p>", &["Every <0>*</0> days"]),
     ("<p>Click <button>Save</button> to go on</p>", &["Click <0>Save</0> to go on"]),
     ("<select><option value='1'>One</option><option>Two</option></select>", &["One"]),
+    (
+        "<p><label>Size</label> <select><option value='1'>Large</option></select> <label>Colour</label>
+            <select><option value='1'>Blue</option></select></p>",
+        &["Size", "Large", "Colour", "Blue"],
+    ),
     ("<table><tr><th>Name</th><td>A <b>b</b></td></tr></table>", &["Name", "A <0>b</0>"]),
     ("<p>12.50 \u{20ac}</p><p>\u{2022}</p><p> </p>", &[]),
     ("<p>a<!-- note -->b <i></i> c</p>", &["ab <0></0>c"]),

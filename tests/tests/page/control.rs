@@ -12,6 +12,20 @@ use crate::visitor::{
 const BODY: &str = "const copy = document.body.cloneNode(true);
     copy.querySelector('.translate-bar').remove();
     return copy.innerHTML";
+/// Counts the workers that live, one for each engine.
+const COUNT_WORKERS: &str = "window.workers = new Set();
+    const OwnWorker = window.Worker;
+    window.Worker = class extends OwnWorker {
+        constructor(...parameters) {
+            super(...parameters);
+            window.workers.add(this);
+        }
+        terminate() {
+            window.workers.delete(this);
+            super.terminate();
+        }
+    };
+    Object.defineProperty(navigator, 'hardwareConcurrency', { value: 1 })";
 const TIP: &str = "const tip = document.querySelector('traduko-translate').shadowRoot.querySelector('.tip');
     return tip.hidden ? '' : tip.textContent";
 
@@ -24,6 +38,7 @@ async fn a_translation_is_cancelled_at_any_time() -> Result<()> {
     let long = "const block = document.querySelector('main p');
         for (let at = 0; at < 40; at++) block.parentNode.append(block.cloneNode(true), `Number ${at} is here.`);";
     browser.script(long).await?;
+    browser.script(COUNT_WORKERS).await?;
     let original = browser.text(BODY).await?;
     // While the model comes, while the engine starts, while words change.
     for state in ["downloading", "translating"] {
@@ -41,6 +56,8 @@ async fn a_translation_is_cancelled_at_any_time() -> Result<()> {
     wait_for_offer(&mut browser).await?;
     assert_eq!(browser.text(BODY).await?, original, "cancelled amidst the words");
     press_translate(&mut browser).await?;
+    // Once WebGPU was tried, one engine is left of all that was begun.
+    browser.wait(START, "return window.workers.size === 1").await?;
     browser.finish().await
 }
 
@@ -129,7 +146,7 @@ async fn finished_translations_are_kept_for_the_next_page() -> Result<()> {
         return counts;";
     let counts = run_in_page(&mut browser, &site.url(""), count, START).await?;
     let (all, ours): (u64, u64) = serde_json::from_value(counts)?;
-    assert!(all <= 10_000, "{all} texts are kept");
+    assert!((7_000..=10_000).contains(&all), "{all} texts are kept");
     assert_eq!(json!(ours), marked["keys"], "the page's own were used last and stay");
     browser.finish().await
 }

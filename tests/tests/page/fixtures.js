@@ -79,7 +79,7 @@ const fixtures = [
   ["glossary", "<p>Come to Canal Street with a spoke wrench.</p>", { holds: ["Canal Street", "clé à rayons"], lacks: ["spoke wrench"] }],
   ["only signs", "<p>***</p><p>12.50 €</p><p>—</p>", { leaves: true }],
   // Forms and attributes
-  ["button texts", "<button>Save the page</button><input type='submit' value='Send the letter'><input type='text' value='the cat'>", { attributes: [["input[type=submit]", "value"]], keeps: [["input[type=text]", "value"]] }],
+  ["button texts", "<button>Save the page</button><input type='submit' value='Send the letter'><input type='submit' name='go' value='Go home now'><input type='text' value='the cat'>", { attributes: [["input[type=submit]", "value"]], keeps: [["input[name]", "value"], ["input[type=text]", "value"]] }],
   ["placeholder and labels", "<input placeholder='Write your name here' aria-label='Your name'><p title='The old house'>It is old.</p>", { attributes: [["input", "placeholder"], ["p", "title"]] }],
   ["alternative text", "<img src='/icons/icon.svg' alt='A blue bicycle with two large wheels' width='9' height='9'>", { attributes: [["img", "alt"]] }],
   ["options with values", "<select><option value='a'>The first day</option><option>The second day</option></select>", { holds: ["The second day"] }],

@@ -61,10 +61,14 @@ async fn a_host_without_headers_and_a_folder_below_its_root() -> Result<()> {
 #[tokio::test]
 async fn a_folder_below_the_root_opens_without_its_host() -> Result<()> {
     let site = SiteFolder::new("project")?;
+    // An image that is not there does not keep the page from being kept.
+    site.change_pages("demo", |page| page.replace("<main>", "<main><img src=\"gone.png\" alt=\"\">"))?;
     let mut host = PlainHost::start(site.root())?;
     let mut browser = Browser::start(Graphics::Without).await?;
     let base = host.url("project/demo/");
     read_two_pages(&mut browser, &base).await?;
+    let is_asked_for = "return performance.getEntriesByType('resource').some(({ name }) => name.endsWith('gone.png'))";
+    assert_eq!(browser.script(is_asked_for).await?, true);
     browser.wait(START, &format!("return {CONTROL}.dataset.offline === 'ready'")).await?;
     browser.open(&base).await?;
     browser.wait(START, &format!("return {CONTROL}.dataset.offline === 'ready'")).await?;

@@ -1,6 +1,8 @@
 // Runs in a page of the site as the body of an async function, with the engine that ships: the JavaScript interface in the
 // shape of the W3C draft. What it returns is a list of faults.
 
+// Browsers of 2023 have none.
+delete AbortSignal.any;
 const { Translator, installPolyfill } = await import(new URL("traduko/traduko.js", base).href);
 const pair = { sourceLanguage: "en", targetLanguage: "fr" };
 const faults = [];
@@ -16,6 +18,31 @@ check("a bad glossary: TypeError", (await nameOf(Translator.create({ ...pair, gl
 check("a bad beam: RangeError", (await nameOf(Translator.create({ ...pair, beam: 0 }))) === "RangeError");
 check("downloadable at first", (await Translator.availability(pair)) === "downloadable");
 check("the size is known", (await Translator.downloadBytes(pair)) > 1e6);
+
+// The browser's own translator, by a stub: the browsers of the tests have none.
+const its = Object.getOwnPropertyDescriptor(globalThis, "Translator");
+const own = {
+  availability: async ({ targetLanguage }) => (targetLanguage === "de" ? "unavailable" : "downloadable"),
+  create: async ({ targetLanguage }) => ({ translate: async (words) => `${targetLanguage} ${words}`, destroy() {} }),
+};
+Object.defineProperty(globalThis, "Translator", { value: own, configurable: true });
+const preferred = (targetLanguage) => ({ sourceLanguage: "en", targetLanguage, prefer: "built-in" });
+check("the browser's own pairs", (await Translator.availability(preferred("es"))) === "downloadable");
+check("neither has the pair", (await Translator.availability(preferred("de"))) === "unavailable");
+check("the browser's own is none of our download", (await Translator.downloadBytes(preferred("fr"))) === 0);
+const part = document.createElement("div");
+part.innerHTML = "<p>The cat is here.</p>";
+document.body.append(part);
+for (const language of ["fr", "es"]) {
+  const translator = await Translator.create(preferred(language));
+  await translator.translatePage(part);
+  check(`the words of its own pair: ${part.textContent}`, part.textContent === `${language} The cat is here.`);
+  translator.destroy();
+}
+part.remove();
+check("nothing of ours was downloaded for it", (await Translator.availability(pair)) === "downloadable");
+if (its) Object.defineProperty(globalThis, "Translator", its);
+else delete globalThis.Translator;
 
 const abandoned = new AbortController();
 const creation = nameOf(Translator.create({ ...pair, engine: "cpu", signal: abandoned.signal }));

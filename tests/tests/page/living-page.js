@@ -131,6 +131,78 @@ const traps = {
     translator.restore();
     return (before > 0 && before < 100 && writes === before) || `${before} writes, then ${writes - before} more`;
   },
+  async "the page argues about a title"() {
+    stage.innerHTML = "<p title='The cat is here.'></p>";
+    const paragraph = stage.firstChild;
+    let writes = 0;
+    const insist = new MutationObserver(() => {
+      if (paragraph.title !== "The cat is here.") (writes++, (paragraph.title = "The cat is here."));
+    });
+    insist.observe(paragraph, { attributes: true });
+    void translator.translatePage(stage).catch(() => {});
+    await until(() => writes >= 60);
+    const before = writes;
+    await tick(500);
+    insist.disconnect();
+    return (before >= 60 && before < 100 && writes === before) || `${before} writes, then ${writes - before} more`;
+  },
+  async "the page answers the last translation"() {
+    // An answer comes so many microtasks late.
+    for (let late = 0; late < 9; late++) {
+      stage.innerHTML = `<p>The house number ${late} is red.</p>`;
+      const text = stage.firstChild.firstChild;
+      const answer = new MutationObserver(async () => {
+        answer.disconnect();
+        for (let turn = 0; turn < late; turn++) await null;
+        text.data = "The dog is here.";
+      });
+      answer.observe(text, { characterData: true });
+      await translator.translatePage(stage);
+      const isFrench = await until(() => text.data === fr("The dog is here."));
+      translator.restore();
+      if (!isFrench) return `the answer ${late} microtasks late says ${text.data}`;
+    }
+    return true;
+  },
+  async "many texts in one parent"() {
+    stage.innerHTML = "The cat is here.<hr>".repeat(80);
+    const before = stage.innerHTML;
+    await translator.translatePage(stage);
+    const left = [...stage.childNodes].filter(({ data }) => data === "The cat is here.").length;
+    translator.restore();
+    return (left === 0 && stage.innerHTML === before) || `${left} texts were left, restored as ${stage.innerHTML}`;
+  },
+  async "what is done is counted while the page writes"() {
+    stage.innerHTML = "<p>The cat is here.</p>".repeat(4);
+    const seen = [];
+    const onProgress = ({ done, total }) => {
+      if (done === 1 && !seen.includes("1/4")) for (const { firstChild } of stage.children) firstChild.data = "The dog is here.";
+      seen.push(`${done}/${total}`);
+    };
+    await translator.translatePage(stage, { onProgress });
+    return (!seen.join().includes("-") && seen.at(-1) === "4/4") || `it counted ${seen}`;
+  },
+  async "what the page writes into code and options"() {
+    stage.innerHTML = `<p>The cat is here.</p><code>let the cat be</code>
+      <select><option>The bird</option><option value="1">The bird is here.</option></select>`;
+    const [line, code, select] = stage.children;
+    code.style.display = "block";
+    await translator.translatePage(stage);
+    const written = [code, ...select.options, line];
+    for (const element of written) element.firstChild.data = "The dog is here.";
+    if (!(await until(() => [select.options[1], line].every(({ textContent }) => textContent === fr("The dog is here."))))) return `it says ${stage.textContent}`;
+    const left = [code, select.options[0]].map(({ textContent }) => textContent);
+    return left.every((text) => text === "The dog is here.") || `they say ${left}`;
+  },
+  async "a root inside a sentence"() {
+    stage.innerHTML = "<p>It is cold today. <span>The cat is here.</span></p>";
+    const span = stage.querySelector("span");
+    await translator.translatePage(span);
+    span.firstChild.data = "The dog is here.";
+    if (!(await until(() => span.textContent === fr("The dog is here.")))) return `it says ${stage.textContent}`;
+    const outside = span.previousSibling.data;
+    return outside === "It is cold today. " || `beside it stands ${outside}`;
+  },
   async "open shadow roots, there and later"() {
     stage.innerHTML = "<div></div><later-element></later-element>";
     const root = stage.firstChild.attachShadow({ mode: "open" });
@@ -163,6 +235,34 @@ const traps = {
     if (frame.contentDocument.documentElement.lang !== "fr") return "the frame's language is not marked";
     translator.restore();
     return frame.contentDocument.body.innerHTML === "<p>The cat is <b>here</b>.</p>" || `restored as ${frame.contentDocument.body.innerHTML}`;
+  },
+  async "a frame and an element that come by themselves, and go"() {
+    stage.innerHTML = "";
+    let last = null;
+    await translator.translatePage(stage, { onProgress: (progress) => (last = progress) });
+    const [frame, own] = ["iframe", "own-element"].map((name) => document.createElement(name));
+    frame.srcdoc = "<html lang='en'><body><p>The cat is here.</p></body></html>";
+    stage.append(frame, own);
+    await tick();
+    customElements.define("own-element", class extends HTMLElement {
+      constructor() {
+        super();
+        this.attachShadow({ mode: "open" }).innerHTML = "<p>The dog is here.</p>";
+      }
+    });
+    const said = () => [frame.contentDocument.body?.textContent, own.shadowRoot.textContent].join();
+    if (!(await until(() => said() === [fr("The cat is here."), fr("The dog is here.")].join()))) return `they say ${said()}`;
+    stage.innerHTML = "<p>The bird is here.</p>";
+    if (!(await until(() => stage.textContent === fr("The bird is here.")))) return `it says ${stage.textContent}`;
+    return (last.done === 1 && last.total === 1) || `what went is counted: ${last.done} of ${last.total}`;
+  },
+  async "undone before a write was heard"() {
+    stage.innerHTML = "<p>The cat is here.</p>";
+    const busy = [];
+    await translator.translatePage(stage, { onBusy: (isBusy) => busy.push(isBusy) });
+    stage.firstChild.firstChild.data = "The dog is here.";
+    translator.restore();
+    return busy.at(-1) === false || `busy: ${busy}`;
   },
   async "undone at once"() {
     stage.innerHTML = "<p>The cat is here.</p>".repeat(50);
@@ -211,13 +311,24 @@ const traps = {
     translator.restore();
     return (section.lang === "en-GB" && html.lang === before) || "not given back";
   },
-  async "the original can be asked for"() {
-    stage.innerHTML = "<p>The <b>cat</b> <code>x</code> is here.</p><p></p>";
+  async "a language with an underscore"() {
+    stage.innerHTML = "<section lang='en_US'><p>The cat is here.</p></section>";
     await translator.translatePage(stage);
-    const [first, empty] = stage.children;
-    const found = [translator.originalAt(first.querySelector("b")), translator.originalAt(empty)];
+    const said = stage.textContent;
     translator.restore();
-    return JSON.stringify(found) === '["The cat x is here.",null]' || `it is ${JSON.stringify(found)}`;
+    const control = document.createElement("traduko-translate");
+    control.setAttribute("from", "en_US");
+    const found = [said, stage.firstChild.lang, control.sourceLanguage].join();
+    return found === [fr("The cat is here."), "en_US", "en-US"].join() || `it is ${found}`;
+  },
+  async "the original can be asked for"() {
+    stage.innerHTML = "<p>The <b>cat</b> <code>x</code> is here.</p><p></p><div>The <b>dog</b> is here.<hr>It is cold today.</div>";
+    await translator.translatePage(stage);
+    const [first, empty, both] = stage.children;
+    const found = [first.querySelector("b"), empty, both.querySelector("b"), both].map((node) => translator.originalAt(node));
+    translator.restore();
+    const wanted = ["The cat x is here.", null, "The dog is here.", "The dog is here.\nIt is cold today."];
+    return JSON.stringify(found) === JSON.stringify(wanted) || `it is ${JSON.stringify(found)}`;
   },
 };
 

@@ -17,7 +17,7 @@ window.Worker = class extends OwnWorker {
     super.terminate();
   }
 };
-const cores = (count) => Object.defineProperty(navigator, "hardwareConcurrency", { value: count, configurable: true });
+const pretend = (name, value) => Object.defineProperty(navigator, name, { value, configurable: true });
 const { Translator } = await import(new URL("traduko/traduko.js", base).href);
 const create = () => Translator.create({ sourceLanguage: "en", targetLanguage: "fr", engine: "cpu" });
 
@@ -27,7 +27,7 @@ const ends = ["today.", "now.", "again.", "with us.", "every day."];
 const sentences = subjects.flatMap((subject) => verbs.flatMap((verb) => ends.map((end) => `${subject} ${verb} ${end}`)));
 const html = sentences.map((sentence) => `<p>${sentence.replace(" is ", " <b>is</b> ")}</p>`).join("");
 
-cores(1);
+pretend("hardwareConcurrency", 1);
 const alone = await create();
 const wanted = await alone.translateHTML(html);
 check(`one worker for one core, not ${workers.length}`, workers.length === 1);
@@ -35,7 +35,7 @@ alone.destroy();
 check("a worker ends with its translator", workers[0].isEnded);
 
 workers.length = 0;
-cores(3);
+pretend("hardwareConcurrency", 3);
 const shared = await create();
 check("one worker at first", workers.length === 1);
 check("a short text needs no more", (await shared.translate("The cat is here.")) !== "" && workers.length === 1);
@@ -57,11 +57,16 @@ check(`a page is worth three workers too, not ${workers.length - before}`, worke
 forPage.destroy();
 check("what is known is shared too", (await translatePage(shared)) === wanted);
 
-// The tab's memory runs out in one of them.
+// The tab's memory runs out in one of them; others have calls of their own.
+const some = sentences.filter((_, at) => at % 10 === 0);
+const translateSome = () => Promise.all(some.map((sentence) => shared.translate(sentence)));
+const said = await translateSome();
 const under = shared.translateHTML(html);
+const calls = translateSome().catch(String);
 await new Promise((resolve) => setTimeout(resolve, 50));
 workers[1].dispatchEvent(new ErrorEvent("error", { message: "out of memory", cancelable: true }));
 check("where one dies, all is translated all the same", (await under) === wanted);
+check(`so is every call beside it: ${await calls}`, `${await calls}` === `${said}`);
 check("the others of its pool end with it", workers.slice(0, 3).every(({ isEnded }) => isEnded));
 
 const stop = new AbortController();
@@ -70,4 +75,13 @@ stop.abort();
 check("what waits is given up at once", (await stopped) === "AbortError");
 shared.destroy();
 check("all workers end", workers.every(({ isEnded }) => isEnded));
+
+// Only Chromium says what is a phone in so many words.
+workers.length = 0;
+pretend("userAgentData", undefined);
+pretend("userAgent", "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0");
+const onPhone = await create();
+check("a phone gives the same words", (await onPhone.translateHTML(html)) === wanted);
+check(`one worker on a phone, not ${workers.length}`, workers.length === 1);
+onPhone.destroy();
 return { faults, count };

@@ -144,6 +144,13 @@ async fn a_browser_that_saves_data_is_told_apart() -> Result<()> {
     assert!(note.contains("save data"), "{note}");
     // Nothing was downloaded before the visitor said so.
     assert_eq!(kept(&mut browser, &site.url(""), "keys").await?, Vec::<String>::new());
+    let listen = "window.reports = [];
+        document.querySelector('traduko-translate').addEventListener('traduko-engine', (event) => reports.push(event.detail))";
+    browser.script(listen).await?;
     press_translate(&mut browser).await?;
+    // WebGPU would be one more download: it is not tried.
+    let reports = browser.script("return window.reports").await?;
+    assert_eq!(reports.as_array().map(Vec::len), Some(1), "{reports}");
+    assert!(reports[0]["reason"].as_str().is_some_and(|reason| reason.contains("save data")), "{reports}");
     browser.finish().await
 }

@@ -1,9 +1,11 @@
 //! The box that translates as one types.
 
-use anyhow::Result;
-use traduko_tests::{Browser, Graphics, Site};
+use std::fs;
 
-use crate::visitor::{TRANSLATE, translate, wait_for_engine};
+use anyhow::{Context, Result};
+use traduko_tests::{Browser, Graphics, Site, SiteFolder};
+
+use crate::visitor::{START, TRANSLATE, translate, wait_for_engine};
 
 #[tokio::test]
 async fn typed_english_becomes_french() -> Result<()> {
@@ -82,4 +84,23 @@ async fn languages_are_swapped() -> Result<()> {
     wait_for_engine(&mut browser).await?;
     assert_eq!(browser.script(labels).await?, "French,English");
     browser.finish().await
+}
+
+#[tokio::test]
+async fn typing_tries_again_where_the_model_did_not_come() -> Result<()> {
+    let folder = SiteFolder::new("project")?;
+    let (catalog, _) = folder.catalog()?;
+    let model = catalog["models"][0]["folder"].as_str().context("a folder")?;
+    let [model, away] = [format!("traduko/{model}"), "away".to_owned()].map(|name| folder.path(&name));
+    fs::rename(&model, &away)?;
+    let site = Site::start_in(folder.root())?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("project/?engine=cpu")).await?;
+    browser.wait(START, "return document.documentElement.dataset.state === 'failed'").await?;
+
+    fs::rename(&away, &model)?;
+    let french = translate(&mut browser, "The cat is sleeping on the chair.").await?;
+    assert!(french.to_lowercase().contains("chat"), "{french}");
+    assert_eq!(browser.script("return document.getElementById('error').hidden").await?, true);
+    browser.finish_where(|entry| entry.message.contains("404")).await
 }

@@ -75,7 +75,8 @@ pub async fn press_undo(browser: &mut Browser) -> Result<()> {
 /// the script is a fault of the test.
 pub async fn run_in_page(browser: &mut Browser, base: &str, body: &str, seconds: u64) -> Result<Value> {
     let run = format!(
-        "const run = async (base) => {{ {body} }};
+        "window.report = null;
+         const run = async (base) => {{ {body} }};
          run({}).then((value) => (window.report = {{ value }}), (error) => (window.report = {{ error: error.stack ?? String(error) }}))",
         json!(base)
     );
