@@ -267,16 +267,21 @@ pub(crate) fn validated_paths(run: &Path) -> anyhow::Result<Vec<PathBuf>> {
     files(run, "validated-")
 }
 
-/// The weights in `folder` in files whose names begin with `prefix`, in the order of those.
+/// The weights in `folder` in files whose names are `prefix` and numbers, in the order of those.
 fn files(folder: &Path, prefix: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .with_context(|| format!("reading {}", folder.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
+        .filter(|path| path.file_name().is_some_and(|name| is_numbered(&name.to_string_lossy(), prefix)))
         .collect();
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a file is one of ours: `weights-00001-of-00003.safetensors`, but no `weights-old.safetensors`.
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    let number = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".safetensors"));
+    number.is_some_and(|number| number.split("-of-").all(|part| part.parse::<u64>().is_ok()))
 }
 
 /// Removes all of `paths`.
@@ -351,8 +356,11 @@ mod tests {
         fs::remove_file(folder.path().join("weights-00002-of-00005.safetensors")).expect("removed");
         let message = format!("{:#}", read_pieces(folder.path()).expect_err("a piece is missing"));
         assert!(message.contains("wanted weights-00001-of-00004.safetensors"), "{message}");
-        // Fewer pieces take the place of those.
+        // Fewer pieces take the place of those, and of nothing else.
+        let other = folder.path().join("weights-old.safetensors");
+        fs::write(&other, "mine").expect("written");
         assert_eq!(write_pieces(&wanted, folder.path(), 2 << 20).expect("written"), 1);
         assert_eq!(read_pieces(folder.path()).expect("read").weights, wanted.weights);
+        assert!(other.exists());
     }
 }

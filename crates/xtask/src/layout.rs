@@ -65,9 +65,13 @@ struct Catalog {
 /// Fails when a file of the page or an engine is missing, and where [`models`] does.
 pub fn lay_out() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR").context("TRUNK_STAGING_DIR is not set: `trunk build` calls this")?;
+    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models(&asked())?)
+}
+
+/// The models that the environment names; none for all.
+pub fn asked() -> Vec<String> {
     let asked = env::var(MODELS).unwrap_or_default();
-    let asked: Vec<_> = asked.split_terminator(',').map(str::to_owned).collect();
-    lay_out_page(Path::new(&staging), &VARIANTS.map(|variant| variant.name), models(&asked)?)
+    asked.split_terminator(',').map(str::to_owned).collect()
 }
 
 /// Lays out the folder in the page at `page`, with some engines and some models.

@@ -53,6 +53,7 @@ pub fn dist(models: &[String]) -> Result<()> {
 /// # Errors
 /// Fails when the page cannot be built or the address cannot be bound.
 pub fn serve(address: SocketAddr, open_browser: bool) -> Result<()> {
+    layout::models(&layout::asked())?;
     {
         let mut steps = Steps::new();
         tools::prepare(&NEEDS, &mut steps)?;
@@ -75,6 +76,7 @@ pub fn serve(address: SocketAddr, open_browser: bool) -> Result<()> {
 /// # Errors
 /// Fails when the page cannot be built or a picture cannot be taken.
 pub fn screenshot() -> Result<()> {
+    layout::models(&layout::asked())?;
     let mut steps = Steps::new();
     tools::prepare(&NEEDS, &mut steps)?;
     tools::prepare(&[Tool::Browser], &mut steps)?;

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 
 use crate::browser::driver_path;
 use crate::command::{cargo, command, run};
+use crate::layout;
 use crate::npm;
 use crate::page;
 use crate::steps::Steps;
@@ -81,6 +82,10 @@ impl TestStep {
 pub fn run_steps(only: &[TestStep], skip: &[TestStep]) -> Result<()> {
     let chosen = |step: &TestStep| (only.is_empty() || only.contains(step)) && !skip.contains(step);
     let chosen: Vec<_> = TestStep::value_variants().iter().copied().filter(chosen).collect();
+    if chosen.contains(&TestStep::Page) {
+        // Before an hour of other steps.
+        layout::models(&layout::asked())?;
+    }
     let needs: Vec<_> = chosen.iter().flat_map(|step| step.needs().iter().copied()).collect();
     let mut steps = Steps::new();
     tools::prepare(&needs, &mut steps)?;

@@ -25,7 +25,7 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Scores `resamples` draws, one at least, of as many sentences as there are, with replacement.
+    /// Scores `resamples` draws, 1 or more, of as many sentences as there are, with replacement.
     pub fn new(metric: &(impl Metric + ?Sized), statistics: &[Vec<f64>], resamples: usize) -> Self {
         let resampled = (0..resamples).into_par_iter().map(|resample| {
             let mut random = StdRng::seed_from_u64(SEED + resample as u64);

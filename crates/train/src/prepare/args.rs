@@ -65,7 +65,7 @@ pub struct PrepareArgs {
     /// Drop pairs whose target is confidently in another language than this, such as fr; wants --source-language too
     #[arg(long, value_name = "CODE", help_heading = "Cleaning")]
     pub target_language: Option<String>,
-    /// Keep at most this many pairs that differ only in numbers, quoted text, identifiers and addresses
+    /// Keep at most this many pairs of one source tag that differ only in numbers, quoted text, identifiers and addresses
     #[arg(long, value_name = "N", help_heading = "Cleaning")]
     pub max_template: Option<u32>,
     /// Drop pairs where more than this share of the target's words, four at least, stands in the source too

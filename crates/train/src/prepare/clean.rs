@@ -47,7 +47,7 @@ pub enum Fault {
     Numbers,
     /// The same pair came before, with the same tag before its source.
     Duplicate,
-    /// Enough pairs that differ only in numbers, names in quotes, identifiers and addresses came before.
+    /// Enough pairs of its source tag that differ only in numbers, names in quotes, identifiers and addresses came before.
     Template,
     /// The validation set has one of its sides.
     InValidation,

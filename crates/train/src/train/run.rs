@@ -15,6 +15,7 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use traduko_kernels::Kernels;
 use traduko_model::{InitialWeights, ModelConfig, NamedTensor, RandomWeights, Seq2Seq};
+use traduko_package::{SOURCE_TOKENIZER_FILE, TOKENIZER_FILE};
 
 use super::{
     checkpoint::{BEST, CONFIG, Checkpoint, LAST, TrainSummary},
@@ -31,7 +32,6 @@ use crate::{
     config::{TrainConfig, ValidationMetric},
     dataset::Dataset,
     device::{Device, WithBackend},
-    stdout::print,
     tokenizers::TokenizerFiles,
     weights::{GivenWeights, remove_files, validated_name, validated_paths},
 };
@@ -65,10 +65,10 @@ pub struct TrainArgs {
     pub device: Device,
 }
 
-/// Trains until the steps or the minutes are over, or until Ctrl-C; saves at the end in any case.
+/// Trains until the steps or the minutes are over, or until Ctrl-C, and saves then; a run with no step left is left as it is.
 ///
 /// # Errors
-/// Bad configuration or data, or a disk that refuses.
+/// Bad configuration or data, a loss or a gradient that is not finite, or a disk that refuses.
 pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     traduko_kernels::keep_freed_memory();
     args.device.with_training(Job(&args))
@@ -115,11 +115,14 @@ impl Start {
     fn read(args: &TrainArgs, config: &TrainConfig, tokenizers: &TokenizerFiles) -> anyhow::Result<Self> {
         let last = args.out.join(LAST);
         let check_subwords = |folder: &Path, wanted: &TokenizerFiles| -> anyhow::Result<()> {
+            let path = |name: &str| folder.join(name).display().to_string();
+            let source = wanted.source.as_ref().map(|_| format!(" --source-tokenizer {}", path(SOURCE_TOKENIZER_FILE)));
             ensure!(
                 wanted == tokenizers,
-                "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}",
+                "{}: these weights want the subwords beside them; prepare the text with --tokenizer {}{}",
                 folder.display(),
-                folder.join("tokenizer.json").display()
+                path(TOKENIZER_FILE),
+                source.unwrap_or_default()
             );
             Ok(())
         };
@@ -203,11 +206,11 @@ fn train<B: AutodiffBackend + Kernels>(args: &TrainArgs, device: &B::Device) -> 
 where
     B::InnerBackend: Kernels,
 {
-    let deadline = args.max_minutes.map(|minutes| {
+    let duration = |minutes: f64| {
         let duration = Duration::try_from_secs_f64(minutes * 60.0);
         duration.with_context(|| format!("--max-minutes {minutes}: wanted a number of minutes, 0 or more"))
-    });
-    let deadline = deadline.transpose()?;
+    };
+    let deadline = args.max_minutes.map(duration).transpose()?;
     let mut config = TrainConfig::read(&args.config, &args.overrides)?;
     config.train.precision.choose::<B>()?;
     let (train, valid) = (read_dataset(&config, "train.ids")?, read_dataset(&config, "valid.ids")?);
@@ -231,7 +234,8 @@ where
         let (step, max_steps) = (summary.step, settings.max_steps);
         let about = format!("train.max_steps: {max_steps} is not above the {step} steps that are done; raise it");
         ensure!(args.resume, "{about}");
-        return print(&format!("{about} to go on\n"));
+        eprintln!("{about} to go on");
+        return Ok(());
     }
     let mut feed = Feed::new(&train, &config, &vocabulary, summary.epoch)?;
     let valid = ValidationText::new(valid, &vocabulary, settings, args.device)?;
@@ -318,6 +322,7 @@ where
             checkpoint.write(&args.out.join(LAST))?;
         }
         if is_stopping && !is_due {
+            is_stopped.store(true, Ordering::SeqCst); // Where time is up, too, the next Ctrl-C quits.
             progress.line(&format!("step {}  saved; Ctrl-C leaves out its validation", summary.step));
             // Counted in a copy, so that the run goes on as if it had not been stopped.
             let mut copy = summary.clone();
@@ -334,7 +339,8 @@ where
     Ok(())
 }
 
-/// Plain loss over the validation text and scores of translations where wanted; the best weights so far are kept.
+/// Plain loss over the validation text and scores of translations where wanted; the weights are kept where they are the best
+/// that `summary` knows of. What a stop finds is not among those: weights better than that take its place.
 fn validate<B: AutodiffBackend + Kernels>(
     network: &Seq2Seq<B::InnerBackend>,
     valid: &ValidationText,
