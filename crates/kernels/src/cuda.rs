@@ -4,7 +4,8 @@ use std::path::Path;
 
 use libloading::Library;
 
-/// The driver, and the run-time compiler under the names that burn tries.
+/// The driver, and the run-time compiler under names that burn tries: those with 13 only where it was built for CUDA 13, and
+/// `nvrtc64_120_0.dll` only for CUDA 12. So a compiler of the other version passes here, and burn panics all the same.
 const DRIVER: &[&str] = if cfg!(windows) { &["nvcuda.dll"] } else { &["libcuda.so.1"] };
 const COMPILER: &[&str] = if cfg!(windows) {
     &["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"]

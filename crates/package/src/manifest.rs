@@ -132,7 +132,7 @@ impl Manifest {
     /// The manifest as it is written: indented JSON with a final newline.
     ///
     /// # Errors
-    /// Where `serde_json` refuses.
+    /// Where `serde_json` refuses, which it never does: every field has a form in JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, PackageError> {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| PackageError::Json { file: MANIFEST_FILE, reason: error.to_string() })?;

@@ -26,7 +26,7 @@ pub use keep::kept_ranges;
 pub use language::{LanguageCheck, language_code};
 pub use markup::{Kept, Markup, Placed, Projection, Span, word_ranges};
 pub use normalize::{Normalized, normalize};
-pub use sentences::{is_day_or_month, split_sentences};
+pub use sentences::{is_day, is_month, split_sentences};
 #[cfg(feature = "train")]
 pub use tokenizer::check_tag;
 pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};

@@ -12,11 +12,18 @@ const ABBREVIATIONS: [&str; 24] = [
     "approx", "mme", "mmes", "mlle", "mgr", "p.ex", "chap",
 ];
 /// Words that end in a full stop and only sometimes a sentence, with their capitals.
-const TITLES: [&str; 10] = ["Inc", "Ltd", "Corp", "Gen", "Col", "Lt", "Gov", "Sen", "Rep", "Ph.D"];
-/// What goes on after `5 p.m.`
-const DAYS_AND_MONTHS: &str = "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs \
-     fri sat sun january february march april may june july august september october november december jan feb mar apr \
-     jun jul aug sep sept oct nov dec";
+const TITLES: [&str; 6] = ["Gen", "Col", "Lt", "Gov", "Sen", "Rep"];
+/// The same, but more often a sentence.
+const COMPANIES_AND_DEGREES: [&str; 4] = ["Inc", "Ltd", "Corp", "Ph.D"];
+/// Words that begin sentences, beside function words.
+const OPENINGS: &str = "i an no our these those some many most any each every both other after before since until \
+     while although though however because why where also now then here today please see yes could should would";
+const DAYS: &str =
+    "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun";
+const MONTHS: &str = "january february march april may june july august september october november december jan feb \
+     mar apr jun jul aug sep sept oct nov dec";
+const TIME_ZONES: &str = "ET EST EDT CT CST CDT MT MST MDT PT PST PDT AKST AKDT HST GMT UTC BST CET CEST EET EEST MSK \
+     IST SGT HKT JST KST AWST ACST AEST AEDT NZST NZDT";
 
 /// The sentences of `text` as byte ranges, in order and without overlap.
 ///
@@ -27,8 +34,10 @@ const DAYS_AND_MONTHS: &str = "monday tuesday wednesday thursday friday saturday
 /// Borders are those of UAX #29, where a line end always ends a sentence, except on the same line
 ///
 /// - after a common abbreviation or an initial: `Mr.`, `J.`
-/// - after initials or a title, unless a function word follows: `U.S. President`, `Gen. Lee`, but `in the U.S. He`
-/// - between a half of the day and a day, a month or capitals: `9 a.m. Monday`, `5 p.m. CET`
+/// - after initials or a title where a word with a capital follows that does not begin a sentence, and not all is in
+///   capitals: `U.S. President`, `Gen. Lee`, but `in the U.S. He`
+/// - between a company or a degree and capitals: `Apple Inc. CEO Tim Cook`, but `at Apple Inc. Sales rose`
+/// - between a half of the day and a day, a month or a time zone: `9 a.m. Monday`, `5 p.m. CET`
 pub fn split_sentences(text: &str) -> Vec<Range<usize>> {
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, piece) in text.split_sentence_bound_indices() {
@@ -63,19 +72,36 @@ fn goes_on(sentence: &str, next: &str) -> bool {
     if ABBREVIATIONS.contains(&lower.as_str()) || (is_initial(word) && word != "I") {
         return true;
     }
-    let next = next.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    let first = next.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
     let hour = lower.strip_suffix("a.m").or(lower.strip_suffix("p.m"));
     if hour.is_some_and(|hour| !hour.contains(char::is_alphabetic)) {
-        return is_day_or_month(next) || (next.chars().count() > 1 && next.chars().all(char::is_uppercase));
+        return is_day(first) || is_month(first) || is_in(TIME_ZONES, first);
+    }
+    let lower = first.to_lowercase();
+    if !first.starts_with(char::is_uppercase) || is_function_word(&lower) || is_in(OPENINGS, &lower) {
+        return false;
+    }
+    let has_small = |text: &str| text.contains(char::is_lowercase);
+    if COMPANIES_AND_DEGREES.contains(&word) {
+        return first.chars().count() > 1 && first.chars().all(char::is_uppercase) && has_small(next);
     }
     let is_initials = word.contains('.') && word.split('.').all(is_initial);
-    (is_initials || TITLES.contains(&word)) && !is_function_word(&next.to_lowercase())
+    (is_initials || TITLES.contains(&word)) && (has_small(sentence) || has_small(next))
 }
 
-/// Whether a word is an English day of the week or a month, whole or short, one or several: `Monday`, `Tues`, `Jan`.
-pub fn is_day_or_month(word: &str) -> bool {
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
+/// Whether a word is an English day of the week, whole or short, or several: `Monday`, `Tues`, `Sundays`.
+pub fn is_day(word: &str) -> bool {
     let lower = word.to_lowercase();
-    DAYS_AND_MONTHS.split(' ').any(|known| known == lower || lower.strip_suffix('s') == Some(known))
+    is_in(DAYS, lower.strip_suffix('s').filter(|day| day.ends_with("day")).unwrap_or(&lower))
+}
+
+/// Whether a word is an English month, whole or short: `January`, `Sept`.
+pub fn is_month(word: &str) -> bool {
+    is_in(MONTHS, &word.to_lowercase())
 }
 
 #[cfg(test)]
@@ -109,13 +135,25 @@ mod tests {
     }
 
     #[test]
-    fn initials_and_titles_go_on_but_before_a_function_word() {
+    fn initials_and_titles_go_on_but_before_what_begins_a_sentence() {
         for text in [
             "U.S. President George W. Bush welcomed it.",
             "In Washington, D.C. Mayor Bowser met Sen. Brown and Apple Inc. CEO Tim Cook.",
             "The (U.K. \u{2013} France) match.",
+            "They heard Sen. J. D. Vance.",
         ] {
             assert_eq!(cut(text), [text]);
+        }
+        for (text, first) in [
+            ("They moved to the U.S. I stayed in France.", "They moved to the U.S."),
+            ("She has a Ph.D. I have none.", "She has a Ph.D."),
+            ("He works at Acme Inc. Our team is small.", "He works at Acme Inc."),
+            ("Sold in the U.S. No tax is due.", "Sold in the U.S."),
+            ("Copyright 2024 Acme Ltd. Contact us", "Copyright 2024 Acme Ltd."),
+            ("Acme Inc. RIGHTS RESERVED", "Acme Inc."),
+            ("MADE IN THE U.S. ENJOY!", "MADE IN THE U.S."),
+        ] {
+            assert_eq!(cut(text), [first, text[first.len()..].trim_start()]);
         }
         assert_eq!(
             cut("They live in the U.S. He works for Apple Inc. It's far."),
@@ -125,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_goes_on_with_a_day_a_month_or_capitals() {
+    fn a_time_goes_on_with_a_day_a_month_or_a_time_zone() {
         for text in [
             "The shop opens at 9 a.m. Monday and closes at noon.",
             "Open 9 a.m. \u{2013} 5 p.m. Mondays to Friday.",
@@ -138,6 +176,9 @@ mod tests {
             ("It opens at 5 P.M. Shops are near.", "It opens at 5 P.M."),
             ("It opens at 5 p.m. Money is needed.", "It opens at 5 p.m."),
             ("It opens at 5 p.m. I am late.", "It opens at 5 p.m."),
+            ("We close at 5 p.m. Mars is visible then.", "We close at 5 p.m."),
+            ("We close at 5 p.m. Suns set.", "We close at 5 p.m."),
+            ("OPEN UNTIL 5 P.M. ENJOY YOUR VISIT!", "OPEN UNTIL 5 P.M."),
             ("9 a.m.\nMonday", "9 a.m."),
         ] {
             assert_eq!(cut(text)[0], first);

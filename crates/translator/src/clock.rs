@@ -2,9 +2,10 @@
 //!
 //! A network copies them, and `5:30 p.m.` in a French sentence is half past five in the morning to most readers.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
-use traduko_text::is_day_or_month;
+use traduko_text::{is_day, is_month, split_sentences};
 
 use crate::mask::Term;
 use crate::numbers::numbers;
@@ -16,6 +17,12 @@ const WITH_COLON: [&str; 15] =
 /// What joins a time to another of the same half of the day.
 const JOINTS: &str = "to and or until till til 'til \u{2018}til \u{2019}til through thru & / - \u{2010} \u{2011} \u{2012} \
      \u{2013} \u{2014} \u{2212}";
+
+/// Words before times that name no number, beside days: `Open 2 - 5 p.m.`, but `Session 2 - 5 p.m.`
+const NAMELESS: &str = "at between closed daily from hours open weekdays weekends";
+
+/// What may stand inside a time and between times, which no line end does.
+const SPACES: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
 
 /// How times of day with `a.m.` or `p.m.` are written in a translation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,25 +69,32 @@ struct Time {
     minute: u8,
 }
 
-/// Times of day such as `9am` and `5:30 p.m.`, and each of those that share one half, as in `2 to 5 p.m.`; not where the
-/// first of them may be of the other half, as in `9 to 5 p.m.`, or a day, as in `July 4 to 8 p.m.`
+/// Times of day such as `9am` and `5:30 p.m.`, and each of those that share one half, as in `2 to 5 p.m.`; not where
+/// the first of them may be of the other half, as in `9 to 5 p.m.`, a day, as in `July 4 to 8 p.m.`, or a number of
+/// something, as in `Session 2 - 5 p.m.`
 fn times(text: &str) -> Vec<Time> {
     let start = |part: &str| part.as_ptr() as usize - text.as_ptr() as usize;
     let parts = numbers(text).into_iter().flat_map(|number| text[number].split('-'));
     let numbers: Vec<Range<usize>> = parts.map(|part| start(part)..start(part) + part.len()).collect();
+    let between = |at: usize| &text[numbers[at].end..numbers[at + 1].start];
+    let is_joint = |at: usize, joints: &str| {
+        let joint = between(at).trim_matches(SPACES).trim_start_matches(", ").to_lowercase();
+        joints.split(' ').any(|known| known == joint)
+    };
+    let is_loose = |at: usize| between(at).ends_with(SPACES) && !between(at).contains(char::is_alphabetic);
+    let sentences = LazyCell::new(|| split_sentences(text));
     let mut times = Vec::new();
     for (last, number) in numbers.iter().enumerate() {
         let Some((length, is_afternoon)) = half_of_day(&text[number.end..]) else { continue };
-        let is_joined = |&at: &usize| match text[numbers[at].end..numbers[at + 1].start].trim() {
-            // `5, 6 or 7 p.m.`, but `July 4, 8 p.m.`
-            "," => at + 1 < last,
-            joint => JOINTS.split(' ').any(|known| known == joint.trim_start_matches(", ").to_lowercase()),
-        };
+        // `5, 6 or 7 p.m.`, but `July 4, 5 to 8 p.m.`
+        let is_list = last > 0 && is_joint(last - 1, "and or &");
+        let is_joined = |&at: &usize| is_joint(at, JOINTS) || (is_list && is_joint(at, ","));
         let first = (0..last).rev().take_while(is_joined).last().unwrap_or(last);
         let sharing = &numbers[first..=last];
         let read: Option<Vec<(u8, u8)>> = sharing.iter().map(|number| hour_and_minute(&text[number.clone()])).collect();
         let Some(read) = read.filter(|read| read.is_sorted_by(|left, right| left < right)) else { continue };
-        if first < last && ends_in_month(&text[..sharing[0].start]) {
+        let word = word_before(&text[..sharing[0].start]);
+        if (first < last && is_month(word)) || ((first..last).any(is_loose) && names_a_number(word)) {
             continue;
         }
         times.extend(sharing.iter().zip(read).map(|(number, (hour, minute))| Time {
@@ -88,8 +102,12 @@ fn times(text: &str) -> Vec<Time> {
             hour: hour + if is_afternoon { 12 } else { 0 },
             minute,
         }));
+        let end = number.end + length;
+        let ends_sentence = text[..end].ends_with('.')
+            && may_begin_a_sentence(&text[end..])
+            && sentences.binary_search_by_key(&end, |sentence| sentence.end).is_ok();
         if let Some(time) = times.last_mut() {
-            time.range.end += length;
+            time.range.end = end - usize::from(ends_sentence);
         }
     }
     times
@@ -103,15 +121,21 @@ fn hour_and_minute(number: &str) -> Option<(u8, u8)> {
     Some((hour % 12, minute))
 }
 
-fn ends_in_month(before: &str) -> bool {
-    let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let start = before.split_whitespace().next_back().and_then(|word| word.get(..3));
-    start.is_some_and(|start| months.iter().any(|month| month.eq_ignore_ascii_case(start)))
+/// The word right before a number, a full stop or `#` between them or not: `Sept. 4`, `Game #3`.
+fn word_before(before: &str) -> &str {
+    let before = before.trim_end_matches(SPACES).trim_end_matches(['.', '#']).trim_end_matches(SPACES);
+    before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default()
 }
 
-/// The length of a beginning such as ` p.m.` in bytes, without a full stop that ends a sentence, and whether it is after noon.
+/// Whether a word and the number behind it may be one name, as `Session 2`.
+fn names_a_number(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    word.starts_with(char::is_uppercase) && !is_day(word) && !NAMELESS.split(' ').any(|known| known == lower)
+}
+
+/// The length of a beginning such as ` p.m.` in bytes, and whether it is after noon.
 fn half_of_day(text: &str) -> Option<(usize, bool)> {
-    let mut rest = text.strip_prefix([' ', '\u{a0}', '\u{202f}']).unwrap_or(text);
+    let mut rest = text.strip_prefix(SPACES).unwrap_or(text);
     let letter = rest.chars().next()?.to_ascii_lowercase();
     if !matches!(letter, 'a' | 'p') {
         return None;
@@ -122,19 +146,15 @@ fn half_of_day(text: &str) -> Option<(usize, bool)> {
     if rest.starts_with(char::is_alphanumeric) {
         return None;
     }
-    if let Some(behind) = abbreviated.and(rest.strip_prefix('.')) {
-        rest = if ends_a_sentence(behind) { rest } else { behind };
-    }
+    rest = abbreviated.and(rest.strip_prefix('.')).unwrap_or(rest);
     Some((text.len() - rest.len(), letter == 'p'))
 }
 
-/// Whether the full stop of `p.m.` ends a sentence too, by what follows it. A day or a month goes on with it: `9 a.m. Monday`.
-fn ends_a_sentence(behind: &str) -> bool {
+/// Whether what follows `p.m.` may begin a sentence, or is nothing. A day or a month may be a timetable's next line.
+fn may_begin_a_sentence(behind: &str) -> bool {
     let next = behind.trim_start();
-    let is_date = next.split(|c: char| !c.is_alphabetic()).next().is_some_and(is_day_or_month);
-    let mut letters = next.chars();
-    let is_word = letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(|c| !c.is_uppercase());
-    next.is_empty() || (next.len() < behind.len() && is_word && !is_date)
+    let word = next.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    next.is_empty() || (next.starts_with(char::is_uppercase) && !is_day(word) && !is_month(word))
 }
 
 #[cfg(test)]
@@ -165,6 +185,15 @@ mod tests {
             ("at 5, 6, or 7 p.m., 12 & 1 PM", "at 17 h, 18 h, or 19 h, 12 h & 13 h"),
             ("10 THROUGH 11 PM", "22 h THROUGH 23 h"),
             ("on July 4, 8 p.m.", "on July 4, 20 h."),
+            ("OPEN UNTIL 5 P.M. ENJOY!", "OPEN UNTIL 17 h. ENJOY!"),
+            ("Saturday, July 4, 2 to 5 p.m.", "Saturday, July 4, 14 h to 17 h."),
+            ("Oct 31, 2024, 2 to 5 p.m.", "Oct 31, 2024, 14 h to 17 h."),
+            ("2024-05-03, 2 to 5 p.m.", "2024-05-03, 14 h to 17 h."),
+            ("Room 4, 5 to 8 p.m.", "Room 4, 17 h to 20 h."),
+            ("Hall 2, 5-7 p.m.", "Hall 2, 17 h-19 h."),
+            ("Market 8 to 11 a.m.", "Market 8 h to 11 h."),
+            ("OPEN 2 - 5 PM, Sat. 2 \u{2013} 4 pm", "OPEN 14 h - 17 h, Sat. 14 h \u{2013} 16 h"),
+            ("Table 2\n- 5 pm", "Table 2\n- 17 h"),
         ] {
             assert_eq!(written(Clock::French, text), french);
         }
@@ -182,6 +211,11 @@ mod tests {
             "10 amps",
             "9 to 5 p.m.",
             "July 4 \u{2013} 8 p.m.",
+            "(July 4 to 8 p.m.)",
+            "Sept. 4 to 8 p.m.",
+            "Session 2 \u{2013} 4:30 p.m.",
+            "Game #3 - 8 p.m.",
+            "Room 4, 5 and 6 p.m.",
             "rooms 13 and 5 p.m.",
             "1.5 am",
             "I am 5",

@@ -62,27 +62,44 @@ pub(crate) fn has_numbers(source: &str, translation: &str) -> bool {
     if !signs.all(|sign| translation.contains(sign)) {
         return false;
     }
-    // The parts of a time or a date may change places: each for itself.
-    let parts = runs(source, |between| is_joined(between) && ![":", "-", "/"].contains(&between));
-    let said = groups(translation);
-    let is_said = |digits: &str| said.iter().any(|row| (0..row.len()).any(|first| begin_with(&row[first..], digits)));
+    let said = groups(translation, |between| between == "h" || is_joined(between));
+    let said_in_parts = parts(translation);
+    let is_said = |digits: &str| {
+        // `5/6` may be written as `05/06`.
+        let is_padded = |part: &Range<usize>| translation[part.clone()].strip_prefix('0') == Some(digits);
+        said.iter().any(|row| (0..row.len()).any(|first| begin_with(&row[first..], digits)))
+            || (digits.len() == 1 && said_in_parts.iter().any(is_padded))
+    };
+    let is_word = |between: &str| between.chars().all(|c| c.is_alphabetic() || is_currency(c));
+    let said_across_words = groups(translation, |between| is_word(between) || is_joined(between));
+    // Else decimals were lost, and what seems to be them is another number: `1.5 to 5` as `1 à 5`.
+    let has_all_groups = runs(source, str::is_empty).len() <= runs(translation, str::is_empty).len();
+    // `1.85 m` may be written as `1 m 85`.
+    let is_said_across_words = |part: &str| {
+        let wanted: Vec<&str> = part.split(|c: char| !c.is_numeric()).collect();
+        has_all_groups && said_across_words.iter().any(|row| row.windows(wanted.len()).any(|found| found == wanted))
+    };
     let has_all = |parts: &[Range<usize>]| {
-        let parts: Vec<String> = parts.iter().map(|part| digits(&source[part.clone()])).collect();
+        let parts: Vec<&str> = parts.iter().map(|part| &source[part.clone()]).collect();
         // `1 000` may be one number, and be written as `1000`.
-        parts.iter().all(|part| is_said(part)) || is_said(&parts.concat())
+        parts.iter().all(|part| is_said(&digits(part)) || is_said_across_words(part))
+            || is_said(&digits(&parts.concat()))
     };
     let is_spaced =
         |left: &Range<usize>, right: &Range<usize>| source[left.end..right.start].trim_matches(SPACES).is_empty();
-    parts.chunk_by(is_spaced).all(has_all) && !has_one_sign_for_two(source, translation)
+    parts(source).chunk_by(is_spaced).all(has_all) && !has_one_sign_for_two(source, translation)
 }
 
-/// The groups of digits of a text, in rows of those that may be parts of one number, as in `1 250,50` and `10 h 30`.
-fn groups(text: &str) -> Vec<Vec<&str>> {
+/// The numbers of a text, but each part of a time or a date for itself: they may change places.
+fn parts(text: &str) -> Vec<Range<usize>> {
+    runs(text, |between| is_joined(between) && ![":", "-", "/"].contains(&between))
+}
+
+/// The groups of digits of a text, in rows across what `is_inside` one number but for spaces: `1 250,50`, `10 h 30`.
+fn groups(text: &str, is_inside: impl Fn(&str) -> bool) -> Vec<Vec<&str>> {
     let groups = runs(text, str::is_empty);
-    let is_row = |left: &Range<usize>, right: &Range<usize>| {
-        let between = text[left.end..right.start].trim_matches(SPACES);
-        between == "h" || is_joined(between)
-    };
+    let is_row =
+        |left: &Range<usize>, right: &Range<usize>| is_inside(text[left.end..right.start].trim_matches(SPACES));
     groups.chunk_by(is_row).map(|row| row.iter().map(|group| &text[group.clone()]).collect()).collect()
 }
 
@@ -144,6 +161,12 @@ mod tests {
             ("1,250.50", "1.250,50"),
             ("15,000 or 1 000, 2 000", "15\u{2009}000 ou 1000, 2,000"),
             ("10.30, 1,2,3", "10 h 30, 1, 2, 3"),
+            ("He is 1.85 m tall.", "Il mesure 1 m 85."),
+            ("It costs 2.50 €.", "Cela coûte 2 € 50."),
+            ("The train leaves at 10.30.", "Le train part à 10 heures 30."),
+            ("See sections 1,2.", "Voir les sections 1 et 2."),
+            ("See sections 1,2,3.", "Voir les sections 1, 2 et 3."),
+            ("on 5/6/2024", "le 05/06/2024"),
         ] {
             assert!(has_numbers(source, translation), "{source}");
         }
@@ -157,6 +180,10 @@ mod tests {
             ("3 cats", "13 chats"),
             ("12 and 3", "1 et 23"),
             ("in 2014", "12 014"),
+            ("12 of pages 1 to 2", "pages 1 à 2"),
+            ("1.5 to 5 kg", "1 à 5 kg"),
+            ("0.5 l", "5 l"),
+            ("5 cats", "1,05 chats"),
         ] {
             assert!(!has_numbers(source, translation), "{source}");
         }

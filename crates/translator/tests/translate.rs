@@ -276,6 +276,30 @@ fn times_of_day_are_written_as_the_target_language_has_them() {
 }
 
 #[test]
+fn a_timetable_has_24_hours() {
+    let text = "Monday to Friday: 9:30 a.m. to 12 p.m., 2 to 5:30 p.m.\n\
+                Saturday, July 4, 2 to 5 p.m.\n\
+                Room 4, 5, 6 or 7 p.m. Open!\n\
+                Session 2 \u{2013} 4:30 p.m.\n\
+                Hall 3\n- 8 p.m. CET";
+    let translation = &translate(&TRANSLATORS[1], &[text], &TranslateOptions::default())[0];
+    let pairs =
+        translation.kept.iter().map(|kept| (&text[kept.source.clone()], &translation.text[kept.target.clone()]));
+    let mut changed: Vec<_> = pairs.filter(|(source, target)| source != target).collect();
+    changed.sort_by_key(|(source, _)| source.as_ptr() as usize - text.as_ptr() as usize);
+    let wanted = [
+        ("9:30 a.m.", "9 h 30"),
+        ("12 p.m.", "12 h"),
+        ("2", "14 h"),
+        ("5:30 p.m.", "17 h 30"),
+        ("2", "14 h"),
+        ("5 p.m", "17 h"),
+        ("8 p.m.", "20 h"),
+    ];
+    assert_eq!(changed, wanted);
+}
+
+#[test]
 fn white_space_and_marks_between_sentences_stay() {
     let text = "  One two.\n\n \u{2022} Three four.\tFive  ";
     let translation = translate(&TRANSLATORS[1], &[text], &TranslateOptions::default()).remove(0);
