@@ -292,7 +292,7 @@ pub(crate) fn remove_files(paths: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The mean of the newest `n` weights kept at validations, which itself was never validated.
+/// The mean of the newest `n` weights kept at validations, which of several was never validated itself.
 fn mean(run: &Path, n: usize) -> anyhow::Result<Checkpoint> {
     let paths = validated_paths(run)?;
     ensure!(
@@ -321,7 +321,9 @@ fn mean(run: &Path, n: usize) -> anyhow::Result<Checkpoint> {
     }
     let mut mean = mean.expect("n is at least 1");
     mean.weights.iter_mut().flat_map(|tensor| &mut tensor.values).for_each(|x| *x /= n as f32);
-    mean.summary.validations.clear();
+    if n > 1 {
+        mean.summary.validations.clear();
+    }
     Ok(mean)
 }
 
