@@ -6,21 +6,24 @@
 /** @typedef {import("./translator.js").Availability} Availability */
 /** @typedef {import("./translator.js").Pair} Pair */
 
+/** Pairs that the browser's translator did not start for, by their keys. @type {Set<string>} */
+const failed = new Set();
+
 /** @returns {any} the browser's class, unless it is ours */
-export function builtIn() {
+function builtIn() {
   const found = /** @type {any} */ (globalThis).Translator;
   return found && !found.isTraduko ? found : undefined;
 }
 
 /**
- * What the browser's translator says of a pair; `unavailable` where there is none.
+ * What the browser's translator says of a pair; `unavailable` where there is none, or where it has failed to start.
  *
  * @param {Pair} pair
  * @returns {Promise<Availability>}
  */
-export async function builtInAvailability({ source, target }) {
+export async function builtInAvailability({ source, target, key }) {
   const own = builtIn();
-  if (!own) return "unavailable";
+  if (!own || failed.has(key)) return "unavailable";
   try {
     return await own.availability({ sourceLanguage: source, targetLanguage: target });
   } catch (error) {
@@ -30,7 +33,7 @@ export async function builtInAvailability({ source, target }) {
 }
 
 /**
- * The browser's translator for a pair, or null where it has none.
+ * The browser's translator for a pair, or null where it has none or it does not start.
  *
  * @param {Pair} pair
  * @param {{ signal?: AbortSignal, tell: (loaded: number) => void }} options
@@ -45,7 +48,8 @@ export async function createBuiltIn(pair, { signal, tell }) {
     return await builtIn().create({ sourceLanguage: pair.source, targetLanguage: pair.target, signal, monitor });
   } catch (error) {
     signal?.throwIfAborted();
-    console.warn("the browser's own translator does not start, ours does:", error);
+    failed.add(pair.key);
+    console.warn("the browser's own translator does not start, ours is asked:", error);
     return null;
   }
 }

@@ -15,7 +15,6 @@
  */
 
 import { canKeep } from "./asset-store.js";
-import { builtIn } from "./built-in.js";
 import { BASE, CATALOG, hasSimd, primary } from "./catalog.js";
 import { keepOffline } from "./offline.js";
 import { OriginalTip } from "./original-tip.js";
@@ -226,20 +225,24 @@ export class TradukoTranslate extends HTMLElement {
   }
 
   async #showOffer() {
+    if (await this.#nameOffer()) this.#show("idle", "");
+  }
+
+  /** Names what a press would do, and its size; tells whether nobody pressed meanwhile. */
+  async #nameOffer() {
     const { strings } = this.#ui;
     const words = strings.translate(this.#nameOf(this.#target));
     this.#button.textContent = words;
     const bytes = await Translator.downloadBytes(this.#pair);
-    // Pressed meanwhile.
-    if (this.#turn !== null) return;
+    const bytesOfOurs = await Translator.downloadBytes({ ...this.#pair, prefer: "traduko" });
+    if (this.#turn !== null) return false;
     const isKept = bytes === 0;
-    const usesBuiltIn = this.#pair.prefer === "built-in" && builtIn();
-    if (isKept && !this.#made && !usesBuiltIn) void prepareEngine();
+    if (bytesOfOurs === 0 && !this.#made) void prepareEngine();
     this.#button.textContent = isKept ? words : `${words} (${strings.once(megabytes(bytes))})`;
     const notes = [!canKeep && strings.insecure, !isKept && savesData() && strings.saveData];
     this.#note.textContent = notes.filter(Boolean).join(" ");
     this.#note.hidden = this.#note.textContent === "";
-    this.#show("idle", "");
+    return true;
   }
 
   async #changeLanguage() {
@@ -341,6 +344,8 @@ export class TradukoTranslate extends HTMLElement {
     return Translator.create({
       ...this.#pair,
       signal,
+      // Where the browser's own translator does not start, ours is a question of its own.
+      mostBytes: total,
       engine: engine === "cpu" || engine === "webgpu" ? engine : "auto",
       glossary: await this.#readGlossary(),
       onEngine: (report) => {
@@ -385,10 +390,10 @@ export class TradukoTranslate extends HTMLElement {
   /** @param {unknown} error */
   #fail(error) {
     this.#stop();
-    this.#button.textContent = this.#ui.strings.translate(this.#nameOf(this.#target));
     const reason = error instanceof Error ? error.message : String(error);
     console.error("traduko:", error);
     this.#show("failed", this.#ui.strings.failed(reason));
+    void this.#nameOffer();
   }
 
   /**

@@ -103,15 +103,10 @@ export class EnginePool {
     return this.#members.length;
   }
 
-  /** Workers that there may be. */
-  get most() {
-    return this.#most;
-  }
-
-  /** Resolves when all that was asked is answered. */
+  /** Resolves when all that was asked is answered; rejects where a worker dies meanwhile. */
   async drain() {
     while (this.#queue.length > 0 || this.#members.some(({ jobs }) => jobs > 0)) {
-      await this.call({ type: "memory" }).catch(() => {});
+      await this.call({ type: "memory" });
     }
   }
 

@@ -16,6 +16,8 @@ export interface TranslatorCreateOptions extends TranslatorPair {
   signal?: AbortSignal;
   /** Is given what sends `downloadprogress` events, `loaded` from 0 to 1. */
   monitor?: (monitor: EventTarget) => void;
+  /** Rejects with `NotAllowedError` rather than download more from this site; default any number. */
+  mostBytes?: number;
   /** Terms and their translations; a term that is its own translation stays as it is. */
   glossary?: Record<string, string>;
   /** Default `auto`, the faster one. */
@@ -46,11 +48,11 @@ export interface PageOptions {
 export class Translator {
   private constructor();
   static availability(options: TranslatorPair): Promise<"unavailable" | "downloadable" | "downloading" | "available">;
-  /** Rejects with `NotSupportedError`, `NetworkError`, `AbortError` or `OperationError`. */
+  /** Rejects with `NotSupportedError`, `NetworkError`, `AbortError`, `NotAllowedError` or `OperationError`. */
   static create(options: TranslatorCreateOptions): Promise<Translator>;
   /**
    * Bytes to download from this site before a pair can be translated: none where this browser keeps them all, or where its own
-   * translator is preferred and there.
+   * translator is preferred and there, until it fails to start: `create` goes on with ours then.
    */
   static downloadBytes(options: TranslatorPair): Promise<number>;
   readonly sourceLanguage: string;

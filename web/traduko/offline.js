@@ -3,8 +3,8 @@
 
 import { BASE, CATALOG } from "./catalog.js";
 
-/** How long the service worker may take for what it lacks; one that is not ours never answers. */
-const PATIENCE_MS = 60_000;
+/** How long the service worker may take to hear, whatever it then downloads; one that is not ours never does. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Resolves once this page would open without a connection; rejects where it cannot be.
@@ -25,10 +25,13 @@ export async function keepOffline(workerUrl) {
   const urls = [...new Set([...needed, ...loaded])];
   const answer = await new Promise((resolve) => {
     const channel = new MessageChannel();
-    channel.port1.onmessage = (event) => resolve(event.data);
-    active.postMessage({ type: "traduko-keep", urls, needed }, [channel.port2]);
     const error = `${active.scriptURL} does not answer: does it hear messages, as the head of traduko-sw.js says?`;
-    setTimeout(resolve, PATIENCE_MS, { error });
+    const timer = setTimeout(resolve, PATIENCE_MS, { error });
+    channel.port1.onmessage = ({ data }) => {
+      clearTimeout(timer);
+      if (!data.isHeard) resolve(data);
+    };
+    active.postMessage({ type: "traduko-keep", urls, needed }, [channel.port2]);
   });
   if (answer.error) throw new Error(answer.error);
 }

@@ -175,9 +175,8 @@ export class PageTranslator {
       }
       const unseen = this.#queue.take(TEXTS_PER_LOOK, (unit) => !unit.isLookedUp);
       if (unseen.length > 0) {
-        await this.#lookUp(unseen);
         // A page that answers each of these writes at once would else hold up everything.
-        await rest();
+        if (await this.#lookUp(unseen)) await rest();
         continue;
       }
       if (this.#queue.size === 0 && calls.size === 0) {
@@ -329,14 +328,18 @@ export class PageTranslator {
     unit.restore();
   }
 
-  /** @param {Unit[]} units */
+  /**
+   * Writes what is known already; tells whether there was any.
+   *
+   * @param {Unit[]} units
+   */
   async #lookUp(units) {
     for (const unit of units) unit.isLookedUp = true;
     const sources = units.map((unit) => unit.source);
     const known = sources.map((source) => this.#known.get(keyOf(source)));
     const asked = sources.filter((_, index) => !known[index]);
     const kept = this.#options.memory ? await this.#options.memory.read(asked) : asked.map(() => undefined);
-    if (this.#stop.signal.aborted) return;
+    if (this.#stop.signal.aborted) return false;
     /** @type {{ unit: Unit, translation: Translation }[]} */
     const found = [];
     units.forEach((unit, index) => {
@@ -345,6 +348,7 @@ export class PageTranslator {
       else if (this.#units.has(unit)) this.#queue.add(unit);
     });
     await this.#writeAll(found);
+    return found.length > 0;
   }
 
   /** @param {Unit[]} units */

@@ -55,14 +55,16 @@
   }
 
   /**
-   * Keeps what a page loaded before this worker was there: `{ type: "traduko-keep", urls, needed }`, answered by port;
-   * without those that are `needed` the page would not open.
+   * Keeps what a page loaded before this worker was there: `{ type: "traduko-keep", urls, needed }`. Answered by
+   * port, at once with `{ isHeard: true }`, at the end with `{}`, or with an `error` without which the page would not open:
+   * that of a file that is `needed`.
    *
    * @param {ExtendableMessageEvent} event
    */
   function hear(event) {
     if (event.data?.type !== "traduko-keep") return;
     const [port] = event.ports;
+    port.postMessage({ isHeard: true });
     const work = keep(event.data.urls, event.data.needed).then(
       () => port.postMessage({}),
       (error) => port.postMessage({ error: String(error) }),

@@ -4,12 +4,13 @@
  * engine that failed its checks.
  *
  * `auto` starts on the CPU, which always works, and tries WebGPU beside it: WebGPU takes over only where
- * its adapter will do, its numbers are right and its timed steps are faster than those of all CPU workers
- * together. A browser that asks to save data is spared that second download. An engine that dies is
+ * its adapter will do, its numbers are right and its timed steps are faster than those of the CPU workers
+ * that run by then together. A browser that asks to save data is spared that second download. An engine that dies is
  * replaced, and what was being translated is translated again.
  */
 
-import { canKeep } from "./asset-store.js";
+import { missingBytes } from "./asset-store.js";
+import { findModel } from "./catalog.js";
 import { EnginePool } from "./engine-pool.js";
 import { EngineDied, WorkerPort } from "./worker-port.js";
 
@@ -187,8 +188,9 @@ export class TranslatorClient {
     try {
       gpu = await this.#load("webgpu", false);
       const gpuTime = await time(gpu.pool);
-      const cpuTime = await this.#ask(async (pool) => (await time(pool)) / pool.most);
-      const figures = `${gpuTime.toFixed(1)} ms a token on WebGPU, ${cpuTime.toFixed(1)} ms on all CPU workers`;
+      const { ms, workers } = await this.#ask(async (pool) => ({ ms: await time(pool), workers: pool.size }));
+      const cpuTime = ms / workers;
+      const figures = `${gpuTime.toFixed(1)} ms a token on WebGPU, ${cpuTime.toFixed(1)} ms on the CPU (workers: ${workers})`;
       if (gpuTime < cpuTime) {
         const replaced = /** @type {Promise<Running>} */ (this.#running);
         this.#running = Promise.resolve(gpu);
@@ -227,17 +229,23 @@ export class TranslatorClient {
   }
 
   /**
-   * An engine with one worker, which on the CPU may become more where the model is kept: each loads it for itself.
+   * An engine with one worker, which on the CPU may become more where the model is kept, as each loads it for itself, and
+   * where none has died, which may be for want of memory.
    *
    * @param {EngineName} engine
    * @param {boolean} forced
    * @returns {Promise<Running>}
    */
   async #load(engine, forced) {
-    const { onDownload } = this.#options;
+    const { onDownload, source, target } = this.#options;
     const { port, loaded } = await this.#loadWorker(engine, { forced, onDownload });
-    const another = () => this.#loadWorker(engine, { forced, module: loaded.module }).then(({ port }) => port);
-    const pool = new EnginePool(port, engine === "cpu" && canKeep ? another : null);
+    const model = /** @type {import("./catalog.js").ModelEntry} */ (findModel(source, target));
+    const another = async () => {
+      const missing = await missingBytes([model]);
+      if (missing > 0 || this.#isClosed) throw new Error(`another worker would download ${missing} bytes again`);
+      return (await this.#loadWorker(engine, { forced, module: loaded.module })).port;
+    };
+    const pool = new EnginePool(port, engine === "cpu" && !this.#died.includes("cpu") ? another : null);
     this.#open.add(pool);
     return { pool, loaded };
   }
@@ -266,13 +274,13 @@ export class TranslatorClient {
   }
 
   /**
-   * Lets a replaced engine finish what it has.
+   * Lets a replaced engine finish what it has; where one of its workers dies, the rest is asked of the next engine.
    *
    * @param {Running} running
    */
   async #drain(running) {
-    await running.pool.drain();
-    this.#drop(running.pool);
+    await running.pool.drain().catch(() => {});
+    this.#drop(running.pool, new EngineDied("another engine took its place"));
   }
 
   /**

@@ -28,6 +28,7 @@ import { TranslatorClient } from "./translator-client.js";
  * @typedef {object} CreateOptions
  * @property {AbortSignal} [signal] ends the creation, and later the translator
  * @property {(monitor: EventTarget) => void} [monitor] is given what sends `downloadprogress` events, `loaded` from 0 to 1
+ * @property {number} [mostBytes] rejects with `NotAllowedError` rather than download more from this site; default any number
  * @property {Record<string, string>} [glossary] terms and their translations; a term that is its own stays as it is
  * @property {EngineChoice} [engine] default `auto`, the faster one
  * @property {number} [beam] hypotheses kept at each step, 1 to 64; more take longer and translate a little better; default 2
@@ -96,7 +97,7 @@ export class Translator {
 
   /**
    * Bytes to download from this site before a pair of languages can be translated: none where this browser keeps them all,
-   * or where its own translator is preferred and there.
+   * or where its own translator is preferred and there, until it fails to start.
    *
    * @param {PairOptions} options
    * @returns {Promise<number>}
@@ -111,7 +112,8 @@ export class Translator {
    * A translator that is ready.
    *
    * Rejects with `NotSupportedError` where there is no model for the pair, `NetworkError` where a file cannot be had,
-   * `AbortError` or the signal's reason where it was ended, `OperationError` where the engine fails.
+   * `AbortError` or the signal's reason where it was ended, `NotAllowedError` where there is more to download than
+   * `mostBytes`, `OperationError` where the engine fails.
    *
    * @param {PairOptions & CreateOptions} options
    * @returns {Promise<Translator>}
@@ -119,6 +121,7 @@ export class Translator {
   static async create(options) {
     const pair = readPair(options);
     const { signal, monitor, glossary = {}, prefer, engine = "auto", beam = BEAM, onEngine = () => {} } = options;
+    const { mostBytes = Infinity } = options;
     signal?.throwIfAborted();
     if (!Number.isInteger(beam) || beam < 1 || beam > MAX_BEAM) {
       throw new RangeError(`beam: found ${beam}, expected a whole number from 1 to ${MAX_BEAM}`);
@@ -137,6 +140,8 @@ export class Translator {
       const own = await createBuiltIn(pair, { signal, tell });
       const key = `built-in ${pair.source} ${pair.target}`;
       if (own) return new Translator({ pair, client: null, builtIn: own, glossary, beam, key, signal });
+      // Ours begins anew.
+      told = -1;
     }
     if (!hasSimd) throw new DOMException(NO_SIMD, "NotSupportedError");
     const assets = assetsFor(pair);
@@ -160,6 +165,10 @@ export class Translator {
     try {
       tell(0);
       missing = await missingBytes(assets);
+      if (missing > mostBytes) {
+        const found = `${missing} bytes are to be downloaded, expected at most ${mostBytes}`;
+        throw new DOMException(`${found}: allow them and try again`, "NotAllowedError");
+      }
       signal?.throwIfAborted();
       await client.start();
       tell(1);

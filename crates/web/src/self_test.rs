@@ -1,9 +1,9 @@
 //! Small products whose results are known: an engine that gets one wrong never translates a word.
 //!
 //! A shader that fails validation is only logged by the browser and leaves zeros, or somebody else's numbers, in
-//! its output. So every kind of step that the models that ship are translated with runs here once and is compared with plain
-//! Rust. The cells and scores of other kinds of model are left out, and what only moves numbers (joined columns, rows of
-//! int8 weights).
+//! its output. So the steps that decode with the models that ship run here once and are compared with plain Rust. Left out
+//! are the cells and scores of other kinds of model, a sequence with padding, `tanh` alone, an int8 product with a bias,
+//! rows of int8 weights, and what only moves numbers (joined columns).
 
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 use traduko_kernels::{Beam, BeamRules, CellKind, Int8Matrix, Kernels, Memory, Preview};

@@ -152,6 +152,25 @@ async fn finished_translations_are_kept_for_the_next_page() -> Result<()> {
 }
 
 #[tokio::test]
+async fn where_the_browsers_own_translator_does_not_start_ours_is_offered_with_its_size() -> Result<()> {
+    let site = Site::start()?;
+    let mut browser = Browser::start(Graphics::Without).await?;
+    browser.open(&site.url("demo/")).await?;
+    wait_for_offer(&mut browser).await?;
+    let own = "const create = () => Promise.reject(new DOMException('no language pack', 'NetworkError'));
+        const own = { availability: () => Promise.resolve('available'), create };
+        Object.defineProperty(window, 'Translator', { value: own, configurable: true });
+        document.querySelector('traduko-translate').setAttribute('prefer', 'built-in')";
+    browser.script(own).await?;
+    press_button(&mut browser).await?;
+    browser.wait(START, &format!("return {CONTROL}.dataset.state === 'failed'")).await?;
+    let offer = format!("return {CONTROL}.shadowRoot.querySelector('button').textContent.includes('MB')");
+    browser.wait(START, &offer).await?;
+    press_translate(&mut browser).await?;
+    browser.finish_where(|entry| entry.message.contains("traduko:")).await
+}
+
+#[tokio::test]
 async fn one_control_has_the_page_however_many_there_are() -> Result<()> {
     let site = Site::start()?;
     let mut browser = Browser::start(Graphics::Without).await?;

@@ -41,6 +41,23 @@ for (const language of ["fr", "es"]) {
 }
 part.remove();
 check("nothing of ours was downloaded for it", (await Translator.availability(pair)) === "downloadable");
+own.create = async ({ monitor }) => {
+  const events = new EventTarget();
+  monitor(events);
+  for (const loaded of [0, 0.4, 0.9]) events.dispatchEvent(new ProgressEvent("downloadprogress", { loaded }));
+  throw new DOMException("no language pack", "NetworkError");
+};
+const shares = [];
+const unstarted = Translator.create({
+  ...preferred("fr"),
+  mostBytes: await Translator.downloadBytes(preferred("fr")),
+  monitor: (monitor) => monitor.addEventListener("downloadprogress", ({ loaded }) => shares.push(loaded)),
+});
+check("ours is not downloaded in its place unasked", (await nameOf(unstarted)) === "NotAllowedError");
+check(`progress begins anew with ours: ${shares}`, shares.join() === "0,0.4,0.9,0");
+check("one that failed to start counts no more", (await Translator.availability(preferred("fr"))) === "downloadable");
+check("the size is that of ours", (await Translator.downloadBytes(preferred("fr"))) > 1e6);
+check("its other pairs are still there", (await Translator.downloadBytes(preferred("es"))) === 0);
 if (its) Object.defineProperty(globalThis, "Translator", its);
 else delete globalThis.Translator;
 

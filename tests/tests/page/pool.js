@@ -64,6 +64,7 @@ const said = await translateSome();
 const under = shared.translateHTML(html);
 const calls = translateSome().catch(String);
 await new Promise((resolve) => setTimeout(resolve, 50));
+const atDeath = workers.length;
 workers[1].dispatchEvent(new ErrorEvent("error", { message: "out of memory", cancelable: true }));
 check("where one dies, all is translated all the same", (await under) === wanted);
 check(`so is every call beside it: ${await calls}`, `${await calls}` === `${said}`);
@@ -73,6 +74,7 @@ const stop = new AbortController();
 const stopped = shared.translateHTML(html, { signal: stop.signal }).then(() => "none", (error) => error.name);
 stop.abort();
 check("what waits is given up at once", (await stopped) === "AbortError");
+check(`one worker takes their place, not ${workers.length - atDeath}`, workers.length - atDeath === 1);
 shared.destroy();
 check("all workers end", workers.every(({ isEnded }) => isEnded));
 
