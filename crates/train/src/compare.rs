@@ -54,9 +54,9 @@ pub struct MetricArgs {
     /// Give 95% confidence intervals from so many bootstrap resamples, 1000 for instance
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..), help_heading = "Metrics")]
     pub resamples: Option<u64>,
-    /// Language of the references, whose stems METEOR looks at
-    #[arg(long, default_value = "fr", value_name = "CODE", help_heading = "Metrics")]
-    pub language: String,
+    /// Language of the references, whose stems METEOR looks at [default: a package's target language]
+    #[arg(long, value_name = "CODE", help_heading = "Metrics")]
+    pub language: Option<String>,
 }
 
 /// What one metric says of one system.
@@ -115,11 +115,23 @@ impl Scored {
 }
 
 impl MetricArgs {
-    /// Scores one system with every metric that was asked for.
-    pub fn score(&self, hyps: &[String], refs: &[String]) -> Vec<Scored> {
-        let metrics = self.metrics.iter().map(|kind| kind.metric(&self.language));
+    /// The metrics that were asked for, for references in `target_language` where no other was named.
+    ///
+    /// # Errors
+    /// METEOR where the language is not known.
+    pub fn chosen(&self, target_language: Option<&str>) -> anyhow::Result<Vec<Box<dyn Metric>>> {
+        let language = self.language.as_deref().or(target_language);
+        ensure!(
+            language.is_some() || !self.metrics.contains(&MetricKind::Meteor),
+            "--metrics meteor: wanted --language, whose stems METEOR looks at"
+        );
+        Ok(self.metrics.iter().map(|kind| kind.metric(language.unwrap_or_default())).collect())
+    }
+
+    /// Scores one system with some metrics.
+    pub fn score(&self, metrics: &[Box<dyn Metric>], hyps: &[String], refs: &[String]) -> Vec<Scored> {
         let resamples = self.resamples.map(|resamples| resamples as usize);
-        metrics.map(|metric| Scored::new(&*metric, &statistics(&*metric, hyps, refs), resamples)).collect()
+        metrics.iter().map(|metric| Scored::new(&**metric, &statistics(&**metric, hyps, refs), resamples)).collect()
     }
 }
 
@@ -138,10 +150,11 @@ struct System<'a> {
 /// Prints a line a metric for every file.
 ///
 /// # Errors
-/// A file that cannot be read, files of different lengths.
+/// A file that cannot be read, files of different lengths, METEOR without a language.
 pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     let refs = read_lines(&args.reference)?;
     ensure!(!refs.is_empty(), "{}: no sentences inside", args.reference.display());
+    let metrics = args.metrics.chosen(None)?;
     let lengths = (!args.by_length.is_empty()).then(|| by_length::Lengths::new(&args.by_length, &refs)).transpose()?;
     let mut systems: Vec<(String, Vec<Scored>)> = Vec::new();
     let mut translations = Vec::new();
@@ -150,7 +163,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
         let (file, n) = (path.display().to_string(), hyps.len());
         let reference = args.reference.display();
         ensure!(n == refs.len(), "{file} has {n} lines and {reference} has {}; wanted as many", refs.len());
-        let mut scores = args.metrics.score(&hyps, &refs);
+        let mut scores = args.metrics.score(&metrics, &hyps, &refs);
         if let Some((_, first)) = systems.first() {
             scores.iter_mut().zip(first).for_each(|(scored, first)| scored.compare_with(first));
         }
@@ -170,7 +183,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     }
     print(&text)?;
     if let Some(lengths) = &lengths {
-        by_length::report(lengths, &args, &translations, &refs)?;
+        by_length::report(lengths, &metrics, args.plot.as_deref(), &translations, &refs)?;
     }
     Ok(ExitCode::SUCCESS)
 }

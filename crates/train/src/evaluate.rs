@@ -1,6 +1,7 @@
 //! `traduko evaluate`: scores of a model on a test set.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use traduko_package::{MANIFEST_FILE, Score, record_scores};
+use traduko_package::{MANIFEST_FILE, Manifest, Score, record_scores};
 use traduko_translator::{Fault, Translation};
 
 use crate::atomic::write_atomically;
@@ -95,10 +96,21 @@ impl Faulty {
     }
 }
 
+/// That of a package; a run has none.
+fn target_language(model: &Path) -> anyhow::Result<Option<String>> {
+    let path = model.join(MANIFEST_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let reading = || format!("reading {}", path.display());
+    let manifest = Manifest::from_json(&fs::read(&path).with_context(reading)?).with_context(reading)?;
+    Ok(Some(manifest.target_language))
+}
+
 /// Scores the model. The exit code is 1 when `--min-bleu` is not reached.
 ///
 /// # Errors
-/// A model or a file that cannot be read, files of different lengths, an option out of range.
+/// A model or a file that cannot be read, files of different lengths, an option out of range, METEOR without a language.
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
     let options = args.search.options();
     options.validate()?;
@@ -110,6 +122,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
         args.record.is_none() || args.model.len() == 1,
         "--record: scores of several models belong to none of them"
     );
+    let metrics = args.metrics.chosen(target_language(&args.model[0])?.as_deref())?;
     let (mut sources, mut references) = (Vec::new(), Vec::new());
     read_moses(&args.source, &args.reference, |pair| {
         sources.push(pair.source);
@@ -129,7 +142,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
 
     let faulty = Faulty::all(&sources, &translations);
     let hypotheses: Vec<String> = translations.into_iter().map(|translation| translation.text).collect();
-    let scores = args.metrics.score(&hypotheses, &references);
+    let scores = args.metrics.score(&metrics, &hypotheses, &references);
     if let Some(path) = &args.faults {
         Faulty::write(&faulty, path, &sources, &hypotheses)?;
     }

@@ -1,8 +1,9 @@
 //! Scores of sentences by the length of their references, printed and drawn.
 
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 
-use super::CompareArgs;
 use crate::{
     atomic::write_atomically,
     metrics::{Metric, statistics, sum},
@@ -65,14 +66,14 @@ impl Lengths {
 /// Where standard output or the page cannot be written.
 pub fn report(
     lengths: &Lengths,
-    args: &CompareArgs,
+    metrics: &[Box<dyn Metric>],
+    plot: Option<&Path>,
     systems: &[(String, Vec<String>)],
     refs: &[String],
 ) -> anyhow::Result<()> {
     let (mut text, mut plots) = (String::new(), Vec::new());
-    for kind in &args.metrics.metrics {
-        let metric = kind.metric(&args.metrics.language);
-        let of = |hyps: &[String]| lengths.scores(&*metric, &statistics(&*metric, hyps, refs));
+    for metric in metrics {
+        let of = |hyps: &[String]| lengths.scores(&**metric, &statistics(&**metric, hyps, refs));
         let scores: Vec<Vec<Option<f64>>> = systems.iter().map(|(_, hyps)| of(hyps)).collect();
         text += &format!("\n{} by length of the reference\n", metric.name());
         for part in (0..lengths.parts.len()).filter(|&part| !lengths.parts[part].is_empty()) {
@@ -94,7 +95,7 @@ pub fn report(
         });
     }
     print(&text)?;
-    if let Some(path) = &args.plot {
+    if let Some(path) = plot {
         let names: Vec<&str> = systems.iter().map(|(file, _)| file.as_str()).collect();
         let html = page::plots(&names, "scores by length", plots, lengths.longest as f64).into_string();
         write_atomically(path, html.as_bytes()).with_context(|| format!("writing {}", path.display()))?;

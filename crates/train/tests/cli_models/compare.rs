@@ -24,6 +24,8 @@ fn every_metric_of_two_systems() {
         "reference",
         "--metrics",
         names,
+        "--language",
+        "fr",
         "--resamples",
         "100",
         "--json",
@@ -43,6 +45,8 @@ fn every_metric_of_two_systems() {
         assert_eq!(good < bad, name == "TER", "{name}: {systems}");
         assert!(better.get("p").is_none() && worse["p"].as_f64().unwrap() > 0.0, "{systems}");
     }
+    let outcome = workplace.run(&["compare", "--reference", "reference", "--metrics", "meteor", "first"]);
+    assert_fails(&outcome, &["--metrics meteor: wanted --language, whose stems METEOR looks at"]);
     let text = workplace.run(&["compare", "--reference", "reference", "first", "second", "--resamples", "100"]).stdout;
     assert!(text.starts_with("first\n  BLEU|") && text.contains("second\n") && text.contains(", p = 0."), "{text}");
 }

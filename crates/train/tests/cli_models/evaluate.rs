@@ -50,6 +50,8 @@ fn a_model_agrees_with_itself() {
     assert!(chrf["score"].as_f64().unwrap() > 99.99, "{report}");
     assert_eq!(report["sentences"], 6);
     assert!(bleu["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|eff:no|tok:13a"), "{report}");
+    let text = workplace.run(&with(&["--metrics", "meteor"])).stdout;
+    assert!(text.contains("|stem:fr|"), "the package's language: {text}");
     let text = workplace.run(&EVALUATE).stdout;
     assert!(text.contains("BLEU") && text.contains("chrF2") && text.contains("6 sentences"), "{text}");
 }
