@@ -1,7 +1,7 @@
 //! `traduko translate`: standard input to standard output, a line a line.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use traduko_translator::{Glossary, TranslateOptions, Translation};
 use crate::corpus;
 use crate::native::{SourceTagArgs, n_threads, open_translators, translate_on_all_cores};
 use crate::search_args::SearchArgs;
+use crate::stdout::print_to_reader;
 
 /// Lines translated at once when no person waits for each: enough to fill batches of like lengths.
 const LINES_AT_ONCE: usize = 1000;
@@ -71,7 +72,6 @@ pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
     // A person at the keyboard wants an answer to every line.
     let lines_at_once = if stdin.is_terminal() { 1 } else { LINES_AT_ONCE };
     let mut stdin = stdin;
-    let mut stdout = BufWriter::new(io::stdout().lock());
     let started = Instant::now();
     let mut n_lines = 0;
     loop {
@@ -91,9 +91,8 @@ pub fn run(args: TranslateArgs) -> anyhow::Result<ExitCode> {
         for (index, (line, translation)) in lines.iter().zip(&translations).enumerate() {
             text.push_str(&render(&args, n_lines + index, line, translation));
         }
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-            result => result.context("writing standard output")?,
+        if !print_to_reader(&text)? {
+            return Ok(ExitCode::SUCCESS);
         }
         n_lines += lines.len();
     }
