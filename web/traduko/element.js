@@ -233,8 +233,10 @@ export class TradukoTranslate extends HTMLElement {
     const { strings } = this.#ui;
     const words = strings.translate(this.#nameOf(this.#target));
     this.#button.textContent = words;
-    const bytes = await Translator.downloadBytes(this.#pair);
-    const bytesOfOurs = await Translator.downloadBytes({ ...this.#pair, prefer: "traduko" });
+    const pair = this.#pair;
+    const bytes = await Translator.downloadBytes(pair);
+    const isOurs = pair.prefer === "traduko";
+    const bytesOfOurs = isOurs ? bytes : await Translator.downloadBytes({ ...pair, prefer: "traduko" });
     if (this.#turn !== null) return false;
     const isKept = bytes === 0;
     if (bytesOfOurs === 0 && !this.#made) void prepareEngine();
