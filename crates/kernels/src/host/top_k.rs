@@ -123,8 +123,12 @@ impl Ranking {
         if let Some(near) = &mut self.near {
             let bound = self.highest - NEAR;
             if highest >= bound {
-                let values = (first as i32..).zip(values).filter(|&(_, &value)| value >= bound);
-                near.extend(values.map(|(column, &value)| (value, column)));
+                for (first, values) in (first..).step_by(BLOCK).zip(values.chunks(BLOCK)) {
+                    if any(values, |value| value >= bound) {
+                        let values = (first as i32..).zip(values).filter(|&(_, &value)| value >= bound);
+                        near.extend(values.map(|(column, &value)| (value, column)));
+                    }
+                }
             }
         }
     }
@@ -139,7 +143,11 @@ impl Ranking {
         let group = |column: i32| column as usize / int8::GROUP;
         let products = int8::Products::best();
         let mut logits = [0.0; int8::GROUP];
-        for near in near.chunk_by_mut(|(_, a), (_, b)| group(*a) == group(*b)) {
+        let mut groups = near.chunk_by_mut(|(_, a), (_, b)| group(*a) == group(*b)).peekable();
+        while let Some(near) = groups.next() {
+            if let Some(next) = groups.peek() {
+                weight.fetch(group(next[0].1));
+            }
             let first = group(near[0].1) * int8::GROUP;
             let rows = first..(first + int8::GROUP).min(weight.n_rows());
             products.multiply(x, weight.part(rows.clone()), &bias[rows.clone()], &mut logits[..rows.len()]);
@@ -201,7 +209,7 @@ fn largest(row: &[f32], first: usize, k: usize, best: &mut Vec<(f32, i32)>) {
     for (block, values) in row.chunks(BLOCK).enumerate() {
         if best.len() == k
             && let Some(&(worst, _)) = best.last()
-            && !exceeds(values, worst)
+            && !any(values, |value| value > worst)
         {
             continue;
         }
@@ -222,8 +230,8 @@ fn insert(best: &mut Vec<(f32, i32)>, k: usize, value: f32, column: i32) {
     best.truncate(k);
 }
 
-/// Whether a value is above `bound`.
+/// Whether a rule holds for one of the values; all are asked, which is faster.
 #[inline(always)]
-fn exceeds(values: &[f32], bound: f32) -> bool {
-    values.iter().fold(false, |found, &value| found | (value > bound))
+fn any(values: &[f32], holds: impl Fn(f32) -> bool) -> bool {
+    values.iter().fold(false, |found, &value| found | holds(value))
 }

@@ -7,7 +7,7 @@
 //! Weights are packed in groups of 16 rows: four columns of every row, then the next four, so that a product walks through
 //! them from end to end, and a vector of sums holds the sums of that many rows.
 
-use std::ops::Range;
+use std::{hint::black_box, ops::Range};
 
 mod lanes;
 #[cfg(target_arch = "aarch64")]
@@ -128,6 +128,15 @@ pub struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     pub fn n_rows(self) -> usize {
         self.scales.len()
+    }
+
+    /// Asks for a group ahead of its use: where groups are taken here and there, each would be waited for line by line (4% of the
+    /// page's time).
+    pub fn fetch(self, group: usize) {
+        const LINE: usize = 64;
+        let bytes = GROUP * padded(self.cols);
+        let lines = self.values[group * bytes..][..bytes].iter().step_by(LINE);
+        black_box(lines.fold(0, |sum, value| sum ^ value));
     }
 
     /// Some of its rows, whole groups but for the last one.

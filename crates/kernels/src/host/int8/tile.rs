@@ -9,6 +9,9 @@ use std::sync::{
 use super::lanes::{Lanes, Portable};
 use super::{COLUMNS, DEPTH, GROUP, Matrix, Quantized, packed_len, padded};
 
+/// Results that are written at once.
+const FLOATS: usize = 4;
+
 static IS_PORTABLE: AtomicBool = AtomicBool::new(false);
 
 /// Has int8 products multiply one byte after the other from now on, in the whole process, or no longer: the reference that
@@ -126,12 +129,14 @@ pub(super) unsafe fn all<L: Lanes, const V: usize, const N: usize, const B: usiz
     for first in (0..rows).step_by(N) {
         let here = first..rows.min(first + N);
         let at = first / GROUP * GROUP * depth * DEPTH + first % GROUP * DEPTH;
+        let mut filled = [[0.0; N]; 3];
+        let [row_sums, scales, offsets] = &mut filled;
         let place = Place::<N> {
             values: weight.values[at..].as_ptr(),
             depth,
-            row_sums: filled(&weight.row_sums[here.clone()]),
-            scales: filled(&weight.scales[here.clone()]),
-            bias: if bias.is_empty() { [0.0; N] } else { filled(&bias[here]) },
+            row_sums: whole(&weight.row_sums[here.clone()], row_sums),
+            scales: whole(&weight.scales[here.clone()], scales),
+            bias: if bias.is_empty() { offsets } else { whole(&bias[here], offsets) },
             first,
             rows,
         };
@@ -152,25 +157,36 @@ pub(super) unsafe fn all<L: Lanes, const V: usize, const N: usize, const B: usiz
 }
 
 /// `N` rows of weights.
-struct Place<const N: usize> {
+struct Place<'a, const N: usize> {
     values: *const i8,
     /// How many times `DEPTH` columns there are.
     depth: usize,
-    row_sums: [f32; N],
-    scales: [f32; N],
-    bias: [f32; N],
+    row_sums: &'a [f32; N],
+    scales: &'a [f32; N],
+    bias: &'a [f32; N],
     /// The first of them in the whole matrix.
     first: usize,
     /// Rows of the whole matrix.
     rows: usize,
 }
 
-/// As many values as there are, then zeros.
+impl<const N: usize> Place<'_, N> {
+    /// What the total of row `i` stands for.
+    #[inline(always)]
+    fn value(&self, i: usize, total: i32, (step, zero_point): (f32, f32)) -> f32 {
+        (total as f32 - zero_point * self.row_sums[i]) * self.scales[i] * step + self.bias[i]
+    }
+}
+
+/// The values themselves, or where there are too few of them a copy with zeros behind.
 #[inline(always)]
-fn filled<const N: usize>(values: &[f32]) -> [f32; N] {
+fn whole<'a, const N: usize>(values: &'a [f32], filled: &'a mut [f32; N]) -> &'a [f32; N] {
     match values.try_into() {
         Ok(values) => values,
-        Err(_) => std::array::from_fn(|i| values.get(i).copied().unwrap_or_default()),
+        Err(_) => {
+            filled[..values.len()].copy_from_slice(values);
+            filled
+        }
     }
 }
 
@@ -181,8 +197,8 @@ fn filled<const N: usize>(values: &[f32]) -> [f32; N] {
 /// `GROUP * DEPTH` bytes apart, group after group, and each row of activations has `depth * DEPTH` bytes.
 // Elsewhere a function of its own would not have the target features of the one that calls it; in WebAssembly it has, and
 // inside a larger one the browser's compiler would keep some of the sums in memory (a quarter slower).
-// By numbers, so that everything is unrolled; one value after the other, since the copy of an array is a call there.
-#[allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+// By numbers, so that everything is unrolled; a vector of results after the other, since the copy of a larger array is a call there.
+#[allow(clippy::needless_range_loop)]
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn tile<L: Lanes, const V: usize, const N: usize, const B: usize, const U: usize>(
@@ -224,23 +240,31 @@ unsafe fn tile<L: Lanes, const V: usize, const N: usize, const B: usize, const U
                 }
                 L::totals(sum, totals[v * L::ROWS..][..L::ROWS].as_mut_ptr());
             }
-            let (step, zero_point) = quantized.grids[from + b];
-            let mut floats = [0.0; N];
-            for i in 0..N {
-                let product = (totals[i] as f32 - zero_point * place.row_sums[i]) * place.scales[i];
-                floats[i] = product * step + place.bias[i];
-            }
+            let grid = quantized.grids[from + b];
             let start = (from + b) * place.rows + place.first;
             let end = ((from + b + 1) * place.rows).min(start + N);
             match <&mut [f32; N]>::try_from(&mut out[start..end]) {
                 Ok(out) => {
-                    for i in 0..N {
-                        out[i] = floats[i];
+                    for (first, out) in (0..N).step_by(FLOATS).zip(out.chunks_exact_mut(FLOATS)) {
+                        let mut floats = [0.0; FLOATS];
+                        for i in 0..FLOATS {
+                            floats[i] = place.value(first + i, totals[first + i], grid);
+                        }
+                        out.copy_from_slice(&floats);
                     }
                 }
-                Err(_) => out[start..end].copy_from_slice(&floats[..end - start]),
+                Err(_) => write_some(&mut out[start..end], totals, place, grid),
             }
         }
     }
     B
+}
+
+/// The values of the first few totals. Apart and with totals of its own, or all would go through memory for its sake.
+#[cold]
+#[inline(never)]
+fn write_some<const N: usize>(out: &mut [f32], totals: [i32; N], place: &Place<N>, grid: (f32, f32)) {
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = place.value(i, totals[i], grid);
+    }
 }
