@@ -1,6 +1,7 @@
-//! Times of day with `a.m.` or `p.m.`, which languages with 24 hours write in another way.
+//! Times of day with `a.m.` or `p.m.`, which languages with 24 hours write in another way, and those that French writes with an `h`.
 //!
-//! A network copies them, and `5:30 p.m.` in a French sentence is half past five in the morning to most readers.
+//! A network copies them, and `5:30 p.m.` in a French sentence is half past five in the morning to most readers; of `14 h` in
+//! an English one it makes `14 a.m.`
 
 use std::cell::LazyCell;
 use std::ops::Range;
@@ -9,6 +10,8 @@ use traduko_text::{is_day, is_month, split_sentences};
 
 use crate::mask::Term;
 use crate::numbers::numbers;
+
+mod french;
 
 /// Languages whose hours go to 24, with a colon before the minutes (CLDR 47, short times).
 const WITH_COLON: [&str; 15] =
@@ -24,41 +27,49 @@ const NAMELESS: &str = "at between closed daily from hours open weekdays weekend
 /// What may stand inside a time and between times, which no line end does.
 const SPACES: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
 
-/// How times of day with `a.m.` or `p.m.` are written in a translation.
+/// How times of day are written in a translation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Clock {
     /// As the network has them.
     #[default]
     Any,
-    /// As `17:30`.
+    /// Those with `a.m.` or `p.m.` as `17:30`.
     Colon,
-    /// As `17 h 30`.
+    /// Those with `a.m.` or `p.m.` as `17 h 30`.
     French,
+    /// Those that French writes as `17 h 30` as `17:30`, which every reader of English knows too.
+    FromFrench,
 }
 
 impl Clock {
     /// What a translation from one language into another calls for, by their tags.
     pub fn between(source: &str, target: &str) -> Self {
         let language = |tag: &'static str| move |full: &str| full.split('-').next() == Some(tag);
-        match language("en")(source) {
-            true if language("fr")(target) => Self::French,
-            true if WITH_COLON.iter().any(|tag| language(tag)(target)) => Self::Colon,
+        let has_colon = WITH_COLON.iter().any(|tag| language(tag)(target));
+        match (language("en")(source), language("fr")(source)) {
+            (true, _) if language("fr")(target) => Self::French,
+            (true, _) if has_colon => Self::Colon,
+            (_, true) if has_colon || language("en")(target) => Self::FromFrench,
             _ => Self::Any,
         }
     }
 
     /// The times of a text, each with what stands for it in the translation.
     pub fn terms(self, text: &str) -> Vec<Term> {
+        let times = match self {
+            Self::Any => Vec::new(),
+            Self::Colon | Self::French => times(text),
+            Self::FromFrench => french::times(text),
+        };
         let term = |Time { range, hour, minute }| {
             let replacement = match self {
-                Self::Any => return None,
-                Self::Colon => format!("{hour}:{minute:02}"),
                 Self::French if minute == 0 => format!("{hour} h"),
                 Self::French => format!("{hour} h {minute:02}"),
+                _ => format!("{hour}:{minute:02}"),
             };
-            Some(Term { range, replacement })
+            Term { range, replacement }
         };
-        times(text).into_iter().filter_map(term).collect()
+        times.into_iter().map(term).collect()
     }
 }
 
@@ -161,7 +172,7 @@ fn may_begin_a_sentence(behind: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn written(clock: Clock, text: &str) -> String {
+    pub(super) fn written(clock: Clock, text: &str) -> String {
         let mut written = text.to_owned();
         for Term { range, replacement } in clock.terms(text).into_iter().rev() {
             written.replace_range(range, &replacement);
@@ -226,8 +237,17 @@ mod tests {
 
     #[test]
     fn languages() {
-        let clocks = [("en-GB", "fr-CA"), ("en", "de"), ("en", "hi"), ("en", "da"), ("fr", "en"), ("de", "fr")]
-            .map(|(source, target)| Clock::between(source, target));
-        assert_eq!(clocks, [Clock::French, Clock::Colon, Clock::Any, Clock::Any, Clock::Any, Clock::Any]);
+        for (source, target, clock) in [
+            ("en-GB", "fr-CA", Clock::French),
+            ("en", "de", Clock::Colon),
+            ("en", "hi", Clock::Any),
+            ("en", "da", Clock::Any),
+            ("fr", "en", Clock::FromFrench),
+            ("fr-CA", "es", Clock::FromFrench),
+            ("fr", "hi", Clock::Any),
+            ("de", "fr", Clock::Any),
+        ] {
+            assert_eq!(Clock::between(source, target), clock, "{source} to {target}");
+        }
     }
 }

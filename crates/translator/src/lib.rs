@@ -6,8 +6,8 @@
 //! on nothing but the sentence: not on its neighbours, their number or their order.
 //!
 //! Addresses, placeholders, file names, emoji and [`ATOM`]s come through untouched and the terms of a [`Glossary`] as their
-//! owner wants them, whatever the network thinks of them. A number keeps its digits, `5 p.m.` is written as the other language
-//! has it, words that the network says again and again are said once, and a sentence in capitals is read in small letters
+//! owner wants them, whatever the network thinks of them. A number keeps its digits, `5 p.m.` and `17 h` are written as the other
+//! language has it, words that the network says again and again are said once, and a sentence in capitals is read in small letters
 //! and written in capitals.
 //!
 //! There are no threads here. [`Translator::plan`] lays the work out in independent batches, so that a native

@@ -276,6 +276,19 @@ fn times_of_day_are_written_as_the_target_language_has_them() {
 }
 
 #[test]
+fn french_times_of_day_lose_their_letter() {
+    let tokenizer = tokenizer();
+    let config = config(tokenizer.n_vocab());
+    let package = package(&config, &weights(&config), &tokenizer);
+    let translator = Translator::<Flex>::from_package(&package, &Default::default()).expect("a sound package");
+    let translator = translator.between("fr", "en");
+    let text = "one de 9 h à 17 h 30 two en 2 h three";
+    let translation = &translate(&translator, &[text], &TranslateOptions::default())[0];
+    assert!(translation.text.contains("9:00") && translation.text.contains("17:30"), "{}", translation.text);
+    assert!(!translation.text.contains("2:00"), "{}", translation.text);
+}
+
+#[test]
 fn a_timetable_has_24_hours() {
     let text = "Monday to Friday: 9:30 a.m. to 12 p.m., 2 to 5:30 p.m.\n\
                 Saturday, July 4, 2 to 5 p.m.\n\
