@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use whatlang::{Detector, Lang};
 
 use crate::normalize;
-use crate::words::prose_words;
+use crate::words::{is_in, prose_words};
 
 /// Two-letter codes of what the check knows, and whatlang's three letters.
 const CODES: [(&str, &str); 22] = [
@@ -73,7 +73,7 @@ const FUNCTION_WORDS: [(Lang, &str); 2] = [
 
 /// Whether a word in small letters stands in nearly every sentence of English or of French.
 pub(crate) fn is_function_word(word: &str) -> bool {
-    FUNCTION_WORDS.iter().any(|(_, list)| list.split(' ').any(|known| known == word))
+    FUNCTION_WORDS.iter().any(|(_, list)| is_in(list, word))
 }
 
 /// How sure whatlang must be.
@@ -151,10 +151,9 @@ impl LanguageCheck {
         let count = |lang: Lang| {
             let list = FUNCTION_WORDS.iter().find_map(|&(of, list)| (of == lang).then_some(list))?;
             let elided = if lang == Lang::Fra { "l d c n s j m qu" } else { list };
-            let has = |list: &str, wanted: &str| list.split(' ').any(|word| word == wanted);
             let is_function_word = |word: &&String| match word.split_once('\'') {
-                Some((before, _)) => has(elided, before),
-                None => has(list, word),
+                Some((before, _)) => is_in(elided, before),
+                None => is_in(list, word),
             };
             Some(words.iter().filter(is_function_word).count())
         };

@@ -33,4 +33,4 @@ pub use tokenizer::{BOS, EOS, Encoding, PAD, SubwordTokenizer, UNK};
 #[cfg(feature = "train")]
 pub use training::{MIN_VOCAB, train, train_unigram};
 pub use vocabulary::Vocabulary;
-pub use words::{prose_words, trim_punctuation};
+pub use words::{is_in, prose_words, trim_punctuation};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::language::is_function_word;
+use crate::words::is_in;
 
 /// Words that end in a full stop and rarely end a sentence, in English and French, lower case without the stop.
 const ABBREVIATIONS: [&str; 24] = [
@@ -87,10 +88,6 @@ fn goes_on(sentence: &str, next: &str) -> bool {
     }
     let is_initials = word.contains('.') && word.split('.').all(is_initial);
     (is_initials || TITLES.contains(&word)) && (has_small(sentence) || has_small(next))
-}
-
-fn is_in(list: &str, word: &str) -> bool {
-    list.split(' ').any(|known| known == word)
 }
 
 /// Whether a word is an English day of the week, whole or short, or several: `Monday`, `Tues`, `Sundays`.

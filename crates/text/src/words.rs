@@ -43,6 +43,11 @@ fn word(token: &str, is_shouted: bool) -> Option<&str> {
     (letters >= 2 && !is_acronym && can_be_said).then_some(word)
 }
 
+/// Whether a word is one of a list's, which spaces separate.
+pub fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

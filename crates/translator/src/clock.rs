@@ -6,7 +6,7 @@
 use std::cell::LazyCell;
 use std::ops::Range;
 
-use traduko_text::{is_day, is_month, split_sentences};
+use traduko_text::{is_day, is_in, is_month, split_sentences};
 
 use crate::mask::Term;
 use crate::numbers::numbers;
@@ -90,7 +90,7 @@ fn times(text: &str) -> Vec<Time> {
     let between = |at: usize| &text[numbers[at].end..numbers[at + 1].start];
     let is_joint = |at: usize, joints: &str| {
         let joint = between(at).trim_matches(SPACES).trim_start_matches(", ").to_lowercase();
-        joints.split(' ').any(|known| known == joint)
+        is_in(joints, &joint)
     };
     let is_loose = |at: usize| between(at).ends_with(SPACES) && !between(at).contains(char::is_alphabetic);
     let sentences = LazyCell::new(|| split_sentences(text));
@@ -141,7 +141,7 @@ fn word_before(before: &str) -> &str {
 /// Whether a word and the number behind it may be one name, as `Session 2`.
 fn names_a_number(word: &str) -> bool {
     let lower = word.to_lowercase();
-    word.starts_with(char::is_uppercase) && !is_day(word) && !NAMELESS.split(' ').any(|known| known == lower)
+    word.starts_with(char::is_uppercase) && !is_day(word) && !is_in(NAMELESS, &lower)
 }
 
 /// The length of a beginning such as ` p.m.` in bytes, and whether it is after noon.

@@ -1,5 +1,7 @@
 //! Times of day as French writes them, `17 h 30`, which a network takes for anything but a time.
 
+use traduko_text::is_in;
+
 use super::{SPACES, Time};
 
 /// Words before times. After them `9 h` is a time; elsewhere it may be nine hours.
@@ -27,7 +29,7 @@ pub(super) fn times(text: &str) -> Vec<Time> {
         let is_last = |pair: &[Hour]| {
             let between = &text[pair[0].time.range.end..pair[1].time.range.start];
             let between = between.trim_matches(SPACES).to_lowercase();
-            !JOINTS.split(' ').any(|joint| joint == between)
+            !is_in(JOINTS, &between)
         };
         let n = hours.windows(2).position(is_last).map_or(hours.len(), |last| last + 1);
         let span: Vec<Hour> = hours.drain(..n).collect();
@@ -35,7 +37,7 @@ pub(super) fn times(text: &str) -> Vec<Time> {
         let behind = text[last.time.range.end..].trim_start_matches(SPACES).to_lowercase();
         let is_duration = ["de ", "de\u{a0}", "d'", "d\u{2019}"].iter().any(|word| behind.starts_with(word));
         let word = word_before(&text[..first.time.range.start]).to_lowercase();
-        let is_led = LEADS.split(' ').any(|lead| lead == word);
+        let is_led = is_in(LEADS, &word);
         let is_span = n > 1 && (word == "de" || first.time.hour >= MORNING);
         if !is_duration && (is_led || is_span || span.iter().any(|hour| hour.has_minutes)) {
             times.extend(span.into_iter().map(|hour| hour.time));
