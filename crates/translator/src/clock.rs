@@ -37,8 +37,10 @@ pub(crate) enum Clock {
     Colon,
     /// Those with `a.m.` or `p.m.` as `17 h 30`.
     French,
-    /// Those that French writes as `17 h 30` as `17:30`, which every reader of English knows too.
+    /// Those that French writes as `17 h 30` as `17:30`.
     FromFrench,
+    /// The same, which every reader of English knows too, and `48 h` as `48 hours`.
+    FrenchToEnglish,
 }
 
 impl Clock {
@@ -49,18 +51,14 @@ impl Clock {
         match (language("en")(source), language("fr")(source)) {
             (true, _) if language("fr")(target) => Self::French,
             (true, _) if has_colon => Self::Colon,
-            (_, true) if has_colon || language("en")(target) => Self::FromFrench,
+            (_, true) if language("en")(target) => Self::FrenchToEnglish,
+            (_, true) if has_colon => Self::FromFrench,
             _ => Self::Any,
         }
     }
 
-    /// The times of a text, each with what stands for it in the translation.
+    /// The times of a text, and hours, each with what stands for it in the translation.
     pub fn terms(self, text: &str) -> Vec<Term> {
-        let times = match self {
-            Self::Any => Vec::new(),
-            Self::Colon | Self::French => times(text),
-            Self::FromFrench => french::times(text),
-        };
         let term = |Time { range, hour, minute }| {
             let replacement = match self {
                 Self::French if minute == 0 => format!("{hour} h"),
@@ -69,7 +67,11 @@ impl Clock {
             };
             Term { range, replacement }
         };
-        times.into_iter().map(term).collect()
+        match self {
+            Self::Any => Vec::new(),
+            Self::Colon | Self::French => times(text).into_iter().map(term).collect(),
+            Self::FromFrench | Self::FrenchToEnglish => french::terms(text, self == Self::FrenchToEnglish),
+        }
     }
 }
 
@@ -242,7 +244,7 @@ mod tests {
             ("en", "de", Clock::Colon),
             ("en", "hi", Clock::Any),
             ("en", "da", Clock::Any),
-            ("fr", "en", Clock::FromFrench),
+            ("fr", "en", Clock::FrenchToEnglish),
             ("fr-CA", "es", Clock::FromFrench),
             ("fr", "hi", Clock::Any),
             ("de", "fr", Clock::Any),
