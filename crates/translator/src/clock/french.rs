@@ -34,12 +34,12 @@ struct Hours {
 }
 
 impl Hours {
-    fn as_time(self) -> Term {
+    fn into_time(self) -> Term {
         let Self { range, hours, minutes } = self;
         Term { range, replacement: format!("{hours}:{:02}", minutes.unwrap_or(0)) }
     }
 
-    fn as_english(self) -> Term {
+    fn into_english(self) -> Term {
         let Self { range, hours, minutes } = self;
         let replacement = match (hours, minutes) {
             (_, Some(minutes)) => format!("{hours} h {minutes:02} min"),
@@ -73,8 +73,8 @@ pub(super) fn terms(text: &str, is_english: bool) -> Vec<Term> {
             || (span.len() > 1 && (word == "de" || span[0].hours >= MORNING))
             || span.iter().any(|hours| hours.minutes.is_some());
         match (is_lasting, is_time) {
-            (true, _) if is_english => terms.extend(span.into_iter().map(Hours::as_english)),
-            (false, true) => terms.extend(span.into_iter().map(Hours::as_time)),
+            (true, _) if is_english => terms.extend(span.into_iter().map(Hours::into_english)),
+            (false, true) => terms.extend(span.into_iter().map(Hours::into_time)),
             _ => {}
         }
     }
