@@ -88,6 +88,7 @@ pub fn tanh_each(values: &[f32]) -> Vec<f32> {
 }
 
 /// One LSTM row: `gates` holds pre-activations on entry and activations on return.
+#[cfg(feature = "flex")]
 #[inline(always)]
 pub fn lstm_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {
     let d = gates.len() / 4;
@@ -100,6 +101,7 @@ pub fn lstm_row(gates: &mut [f32], state: &[f32], next: &mut [f32], mask: f32) {
 
 /// The loop over units takes each slice as a parameter of its own: only so does the compiler know that no two
 /// overlap, and vectorise; it is ten times slower otherwise.
+#[cfg(feature = "flex")]
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn lstm_units(
