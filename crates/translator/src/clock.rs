@@ -1,4 +1,5 @@
-//! Times of day with `a.m.` or `p.m.`, which languages with 24 hours write in another way, and those that French writes with an `h`.
+//! Times of day with `a.m.` or `p.m.`, which languages with 24 hours write in another way, and those that French writes
+//! with an `h`.
 //!
 //! A network copies them, and `5:30 p.m.` in a French sentence is half past five in the morning to most readers; of `14 h` in
 //! an English one it makes `14 a.m.`

@@ -11,7 +11,9 @@ use crate::CellKind;
 )]
 pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_hidden: usize) -> Vec<f32> {
     let mut next = vec![0.0; state.len()];
-    let mut gates = vec![0.0; kind.n_activated() * d_hidden];
+    // An LSTM needs no room for its gates.
+    let n_kept = if kind == CellKind::Lstm { 0 } else { kind.n_activated() * d_hidden };
+    let mut gates = vec![0.0; n_kept];
     let (n_in, n_state) = (kind.n_gates() * d_hidden, kind.n_states() * d_hidden);
     for (((next, state), inputs), recurrent) in next
         .chunks_exact_mut(n_state)
@@ -40,12 +42,12 @@ pub fn step(kind: CellKind, inputs: &[f32], recurrent: &[f32], state: &[f32], d_
 fn lstm_step(inputs: &[f32], recurrent: &[f32], state: &[f32], next: &mut [f32]) {
     let d = inputs.len() / 4;
     let (hidden, cell) = next.split_at_mut(d);
-    lstm_step_units(gates(inputs, d), gates(recurrent, d), &state[d..2 * d], hidden, cell);
+    lstm_step_units(quarters(inputs, d), quarters(recurrent, d), &state[d..2 * d], hidden, cell);
 }
 
 /// The four gates of a row, `d` values each.
 #[inline(always)]
-fn gates(row: &[f32], d: usize) -> [&[f32]; 4] {
+fn quarters(row: &[f32], d: usize) -> [&[f32]; 4] {
     std::array::from_fn(|gate| &row[gate * d..(gate + 1) * d])
 }
 

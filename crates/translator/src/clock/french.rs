@@ -50,8 +50,8 @@ impl Hours {
     }
 }
 
-/// Times of day, `17 h 30` as `17:30`, and `9 h` where the words around it say that it is one: `à 9 h`, `de 9 h à 17 h`, `9 h - 12 h`.
-/// Where English is the target, also what lasts: `sous 48 h` as `48 hours`. What may be either is the network's.
+/// Times of day, `17 h 30` as `17:30`, and `9 h` where the words around it say that it is one: `à 9 h`, `de 9 h à 17 h`,
+/// `9 h - 12 h`. Where English is the target, also what lasts: `sous 48 h` as `48 hours`. What may be either is the network's.
 pub(super) fn terms(text: &str, is_english: bool) -> Vec<Term> {
     let mut hours = all_hours(text).into_iter().peekable();
     let mut terms = Vec::new();

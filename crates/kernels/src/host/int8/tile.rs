@@ -197,7 +197,8 @@ fn whole<'a, const N: usize>(values: &'a [f32], filled: &'a mut [f32; N]) -> &'a
 /// `GROUP * DEPTH` bytes apart, group after group, and each row of activations has `depth * DEPTH` bytes.
 // Elsewhere a function of its own would not have the target features of the one that calls it; in WebAssembly it has, and
 // inside a larger one the browser's compiler would keep some of the sums in memory (a quarter slower).
-// By numbers, so that everything is unrolled; a vector of results after the other, since the copy of a larger array is a call there.
+// By numbers, so that everything is unrolled; a vector of results after the other, since the copy of a larger array is a
+// call there.
 #[allow(clippy::needless_range_loop)]
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
